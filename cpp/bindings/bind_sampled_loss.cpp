@@ -1,0 +1,122 @@
+#include <pybind11/stl.h>
+
+#include <tuple>
+#include <variant>
+
+#include "layer_view.hpp"
+#include "manyclass/sampled_loss.hpp"
+#include "module.hpp"
+#include "slices_array.hpp"
+
+namespace manyclass::bindings {
+
+namespace {
+
+// Candidates as arrays (sampled_candidates, true_expected_count, sampled_expected_count), or as
+// what they are drawn from (sampler, num_sampled, seed or None).
+using GivenCandidates = std::tuple<py::array, py::array, py::array>;
+using SeedPair = std::pair<std::uint64_t, std::uint64_t>;
+using DrawnCandidates = std::tuple<Sampler*, std::int64_t, std::optional<SeedPair>>;
+using Candidates = std::variant<GivenCandidates, DrawnCandidates>;
+
+SampledValuesView read_candidates(const GivenCandidates& given) {
+  const auto& [candidates, truth, sampled] = given;
+  return {read_vector<std::int64_t>(candidates, "sampled_candidates"),
+          read_counts(truth, "true_expected_count"),
+          read_counts(sampled, "sampled_expected_count")};
+}
+
+SampledValues draw_candidates(const DrawnCandidates& drawn,
+                              MatrixView<const std::int64_t> labels) {
+  const auto& [sampler, num_sampled, seed] = drawn;
+  std::optional<Seed> place;
+  if (seed) place = Seed{seed->first, seed->second};
+  return sampler->sample(labels, num_sampled, true, place, "labels");
+}
+
+// Calls `step(candidates)` without the GIL. Shapes are checked before candidates are drawn, and
+// labels before the sampler's stream moves: a refused call leaves it where it was.
+template <class T, class Step>
+auto with_candidates(const Candidates& candidates, const OutputLayer<T>& layer,
+                     const Examples<T>& examples, Step step) {
+  if (const auto* given = std::get_if<GivenCandidates>(&candidates)) {
+    const SampledValuesView view = read_candidates(*given);
+    const py::gil_scoped_release release;
+    return step(view);
+  }
+  const py::gil_scoped_release release;
+  check_examples(layer, examples);
+  const SampledValues values =
+      draw_candidates(std::get<DrawnCandidates>(candidates), examples.labels);
+  return step(view_of(values, examples.labels.cols));
+}
+
+template <class T>
+py::array loss_of(const LayerArrays& arrays, const py::array& labels, const py::array& inputs,
+                  const Candidates& candidates, const SampledLossOptions& options) {
+  const auto layer = read_layer<T>(arrays);
+  const auto examples = read_examples<T>(labels, inputs);
+  auto loss = new_array<T>({examples.inputs.rows});
+  const VectorView<T> out{loss.mutable_data(), loss.size()};
+  with_candidates(candidates, layer, examples, [&](const SampledValuesView& sampled) {
+    sampled_softmax_loss(layer, examples, sampled, options, out);
+  });
+  return loss;
+}
+
+template <class T>
+py::tuple loss_and_grad_of(const LayerArrays& arrays, const py::array& labels,
+                           const py::array& inputs, const Candidates& candidates,
+                           const SampledLossOptions& options,
+                           const std::optional<py::array>& grad_loss) {
+  const auto layer = read_layer<T>(arrays);
+  const auto examples = read_examples<T>(labels, inputs);
+  const auto upstream = read_grad_loss<T>(grad_loss);
+  auto loss = new_array<T>({examples.inputs.rows});
+  auto grad_inputs = new_array<T>({examples.inputs.rows, examples.inputs.cols});
+  const VectorView<T> out{loss.mutable_data(), loss.size()};
+  const MatrixView<T> inputs_out = matrix_of(grad_inputs);
+  SampledGradients<T> gradients =
+      with_candidates(candidates, layer, examples, [&](const SampledValuesView& sampled) {
+        return sampled_softmax_loss_and_grad(layer, examples, sampled, options, upstream, out,
+                                             inputs_out);
+      });
+  return py::make_tuple(loss, slices_by_shard(std::move(gradients.weights), layer.weights.dim()),
+                        slices_by_shard(std::move(gradients.biases), 0), grad_inputs);
+}
+
+}  // namespace
+
+void bind_sampled_loss(py::module_& module) {
+  module.def(
+      "sampled_softmax_loss",
+      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+         const Candidates& candidates, bool remove_accidental_hits,
+         std::string partition_strategy, int num_threads) {
+        const LayerArrays layer{weights, biases, std::move(partition_strategy)};
+        return with_float_type(inputs, "inputs", [&]<class T>() {
+          return loss_of<T>(layer, labels, inputs, candidates,
+                            {remove_accidental_hits, num_threads});
+        });
+      },
+      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("partition_strategy"),
+      py::arg("num_threads"));
+  module.def(
+      "sampled_softmax_loss_and_grad",
+      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+         const Candidates& candidates, bool remove_accidental_hits,
+         std::string partition_strategy, int num_threads,
+         const std::optional<py::array>& grad_loss) {
+        const LayerArrays layer{weights, biases, std::move(partition_strategy)};
+        return with_float_type(inputs, "inputs", [&]<class T>() {
+          return loss_and_grad_of<T>(layer, labels, inputs, candidates,
+                                     {remove_accidental_hits, num_threads}, grad_loss);
+        });
+      },
+      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("partition_strategy"),
+      py::arg("num_threads"), py::arg("grad_loss"));
+}
+
+}  // namespace manyclass::bindings

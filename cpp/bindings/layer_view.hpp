@@ -1,0 +1,46 @@
+// The arguments that every loss takes, as the core's structures.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "numpy_view.hpp"
+
+namespace manyclass::bindings {
+
+/// weights and biases: each an array or a list of shards.
+struct LayerArrays {
+  py::object weights;
+  py::object biases;
+  std::string partition_strategy;
+};
+
+inline PartitionStrategy partition_strategy(const std::string& name) {
+  if (name == "div") return PartitionStrategy::div;
+  if (name == "mod") return PartitionStrategy::mod;
+  throw py::value_error("partition_strategy is \"" + name + "\"; it must be \"div\" or \"mod\"");
+}
+
+template <class T>
+OutputLayer<T> read_layer(const LayerArrays& arrays) {
+  const PartitionStrategy strategy = partition_strategy(arrays.partition_strategy);
+  const auto read_rows = [](const py::array& shard, const Name& name) {
+    return read_matrix<T>(shard, name, "shape [num_classes, dim]");
+  };
+  return {read_table<T>(arrays.weights, strategy, "weights", read_rows),
+          read_table<T>(arrays.biases, strategy, "biases", read_column<T>)};
+}
+
+template <class T>
+Examples<T> read_examples(const py::array& labels, const py::array& inputs) {
+  return {read_matrix<std::int64_t>(labels, "labels", "shape [batch, num_true]"),
+          read_matrix<T>(inputs, "inputs", "shape [batch, dim]")};
+}
+
+/// None is a gradient of ones.
+template <class T>
+VectorView<const T> read_grad_loss(const std::optional<py::array>& grad_loss) {
+  return grad_loss ? read_vector<T>(*grad_loss, "grad_loss") : VectorView<const T>{};
+}
+
+}  // namespace manyclass::bindings

@@ -1,0 +1,13 @@
+#include "module.hpp"
+
+// The module keeps no state that the GIL would have to guard.
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
+  using namespace manyclass::bindings;
+  bind_config(module);
+  bind_threads(module);
+  bind_samplers(module);
+  bind_indexed_slices(module);
+  bind_sampled_loss(module);
+  bind_full_softmax(module);
+  bind_row_optimizers(module);
+}

@@ -1,0 +1,16 @@
+// What each binding file adds to the module.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace manyclass::bindings {
+
+void bind_config(pybind11::module_& module);
+void bind_full_softmax(pybind11::module_& module);
+void bind_indexed_slices(pybind11::module_& module);
+void bind_row_optimizers(pybind11::module_& module);
+void bind_sampled_loss(pybind11::module_& module);
+void bind_samplers(pybind11::module_& module);
+void bind_threads(pybind11::module_& module);
+
+}  // namespace manyclass::bindings

@@ -1,0 +1,83 @@
+#include "numpy_view.hpp"
+
+namespace manyclass::bindings {
+
+namespace {
+
+std::string shape_of(const py::array& array) {
+  std::string text = "[";
+  for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
+    text += (axis == 0 ? "" : ", ") + std::to_string(array.shape(axis));
+  }
+  return text + "]";
+}
+
+}  // namespace
+
+void refuse_dtype(const py::array& array, const Name& name, const char* wanted) {
+  throw py::type_error(name + " has dtype " + py::str(array.dtype()).cast<std::string>() +
+                       "; it must be " + wanted + " (" + name + ".astype(...) makes a copy)");
+}
+
+void check_rank(const py::array& array, const Name& name, int rank, const char* shape) {
+  if (array.ndim() == rank) return;
+  throw py::value_error(name + " has shape " + shape_of(array) + "; it must have " + shape);
+}
+
+void check_alignment(const py::array& array, const Name& name) {
+  const auto address = reinterpret_cast<std::uintptr_t>(array.data());
+  if (address % static_cast<std::uintptr_t>(array.itemsize()) == 0) return;
+  throw py::value_error(name + " is not aligned to its elements; numpy.require(" + name +
+                        ", requirements=\"A\") makes an aligned copy");
+}
+
+std::int64_t element_stride(const py::array& array, const Name& name, int axis) {
+  const py::ssize_t stride = array.strides(axis);
+  if (stride % array.itemsize() == 0) return stride / array.itemsize();
+  throw py::value_error(name + " has a stride of " + std::to_string(stride) +
+                        " bytes, not a whole number of elements; numpy.ascontiguousarray(" + name +
+                        ") makes a copy that has");
+}
+
+void check_contiguous_rows(const py::array& array, const Name& name) {
+  if (array.shape(1) <= 1 || array.shape(0) == 0 || array.strides(1) == array.itemsize()) return;
+  throw py::value_error(name + " has shape " + shape_of(array) +
+                        " with rows whose elements are not contiguous (Fortran order, a "
+                        "transpose, or a strided slice of columns); numpy.ascontiguousarray(" +
+                        name + ") makes a copy that has");
+}
+
+void check_writable(const py::array& array, const Name& name) {
+  if (!array.writeable()) {
+    throw py::value_error(name + " is read-only; it is updated in place and must be writable");
+  }
+  const bool overlaps = array.size() > 1 && array.shape(0) > 1 && array.strides(0) == 0;
+  if (overlaps) {
+    throw py::value_error(name + " has rows that share memory (a broadcast array); it is updated "
+                                 "in place and needs memory of its own for each row");
+  }
+}
+
+CountsView read_counts(const py::array& array, const Name& name) {
+  if (array.ndim() > 2) {
+    throw py::value_error(name + " has shape " + shape_of(array) +
+                          "; it must have at most two dimensions");
+  }
+  check_alignment(array, name);
+  return with_float_type(array, name, [&]<class T>() {
+    // As NumPy broadcasts: missing axes come first.
+    const int rank = static_cast<int>(array.ndim());
+    CountsView view{static_cast<const T*>(array.data()), 1, 1, 0, 0};
+    if (rank >= 1) {
+      view.cols = array.shape(rank - 1);
+      view.col_stride = element_stride(array, name, rank - 1);
+    }
+    if (rank == 2) {
+      view.rows = array.shape(0);
+      view.row_stride = element_stride(array, name, 0);
+    }
+    return view;
+  });
+}
+
+}  // namespace manyclass::bindings

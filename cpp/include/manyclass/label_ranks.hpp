@@ -1,0 +1,21 @@
+// Where the true classes stand among all classes.
+#pragma once
+
+#include <cstdint>
+
+#include "manyclass/sampled_loss.hpp"
+#include "manyclass/views.hpp"
+
+namespace manyclass {
+
+/// ranks[i, j] = 1 + the number of classes whose logit is above that of label (i, j), or equal to
+/// it and of a smaller class. A label whose logit is NaN has the last rank, num_classes; other
+/// classes' NaN logits are above nothing.
+///
+/// `num_threads` 0 means get_num_threads(). Throws std::invalid_argument, before anything is
+/// written, if shapes disagree or a label lies outside [0, num_classes).
+template <class T>
+void label_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, int num_threads,
+                 MatrixView<std::int64_t> ranks);
+
+}  // namespace manyclass

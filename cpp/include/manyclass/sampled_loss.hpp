@@ -1,0 +1,94 @@
+// Losses over a few sampled classes, and their gradients: what TensorFlow calls
+// sampled_softmax_loss.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include "manyclass/indexed_slices.hpp"
+#include "manyclass/samplers.hpp"
+#include "manyclass/views.hpp"
+
+namespace manyclass {
+
+/// The last layer of a classifier: a row of weights and a bias for each class. The biases are a
+/// table of one column.
+template <class T>
+struct OutputLayer {
+  RowsView<const T> weights;
+  RowsView<const T> biases;
+};
+
+/// Expected counts as the caller has them: float32 or float64, any strides, extents of 1 standing
+/// for any extent.
+struct CountsView {
+  std::variant<const float*, const double*> data;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t row_stride = 0;
+  std::int64_t col_stride = 1;
+
+  double at(std::int64_t i, std::int64_t j) const {
+    const std::int64_t offset = (rows == 1 ? 0 : i * row_stride) + (cols == 1 ? 0 : j * col_stride);
+    return std::visit([&](const auto* p) { return static_cast<double>(p[offset]); }, data);
+  }
+};
+
+/// The candidates of a step, shared by the batch. `true_expected_count` broadcasts to the shape of
+/// the labels; `sampled_expected_count` is one row.
+struct SampledValuesView {
+  VectorView<const std::int64_t> sampled_candidates;
+  CountsView true_expected_count;
+  CountsView sampled_expected_count;
+};
+
+/// A view of what a sampler returned for labels of `num_true` columns.
+SampledValuesView view_of(const SampledValues& values, std::int64_t num_true);
+
+/// The examples of a step: labels [batch, num_true], inputs [batch, dim].
+template <class T>
+struct Examples {
+  MatrixView<const std::int64_t> labels;
+  MatrixView<const T> inputs;
+};
+
+struct SampledLossOptions {
+  /// Whether a candidate that is a true class of a row is taken out of that row's softmax.
+  bool remove_accidental_hits = true;
+  /// 0 means get_num_threads().
+  int num_threads = 0;
+};
+
+template <class T>
+struct SampledGradients {
+  IndexedSlices<T> weights;
+  IndexedSlices<T> biases;
+};
+
+/// Throws std::invalid_argument if shapes disagree or a size is zero where it must not be. The
+/// functions below do so too; this is for who must know before drawing candidates.
+template <class T>
+void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples);
+
+/// loss[i] = logsumexp of row i's logits minus the mean of its true logits, where the logits are
+///   t[i, j] = <x_i, W[y_ij]> + b[y_ij] - log true_expected_count[i, j]
+///   u[i, k] = <x_i, W[s_k]> + b[s_k] - log sampled_expected_count[k], or -inf for a hit.
+/// A hit (i, k) is a candidate equal to a label of row i; of repeated candidates only the last is
+/// taken out, as in TensorFlow (tf.nn.sampled_softmax_loss).
+///
+/// Throws std::invalid_argument, before anything is written, if shapes disagree, a label or
+/// candidate lies outside [0, num_classes), or an expected count is not above zero and finite.
+template <class T>
+void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+                          const SampledValuesView& sampled, const SampledLossOptions& options,
+                          VectorView<T> loss);
+
+/// The loss and the gradients of sum_i grad_loss[i] * loss[i]; a null `grad_loss` is all ones.
+/// `grad_inputs` is [batch, dim].
+template <class T>
+SampledGradients<T> sampled_softmax_loss_and_grad(
+    const OutputLayer<T>& layer, const Examples<T>& examples, const SampledValuesView& sampled,
+    const SampledLossOptions& options, VectorView<const T> grad_loss, VectorView<T> loss,
+    MatrixView<T> grad_inputs);
+
+}  // namespace manyclass

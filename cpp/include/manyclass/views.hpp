@@ -1,0 +1,116 @@
+// Views of arrays that belong to somebody else. Strides count elements and may be negative.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace manyclass {
+
+/// A vector of `size` elements, `stride` elements apart.
+template <class T>
+struct VectorView {
+  T* data = nullptr;
+  std::int64_t size = 0;
+  std::int64_t stride = 1;
+
+  T& operator[](std::int64_t i) const { return data[i * stride]; }
+  operator VectorView<const T>() const
+    requires(!std::is_const_v<T>)
+  {
+    return {data, size, stride};
+  }
+};
+
+/// A matrix whose rows are contiguous and `row_stride` elements apart.
+template <class T>
+struct MatrixView {
+  T* data = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t row_stride = 0;
+
+  T* row(std::int64_t i) const { return data + i * row_stride; }
+  MatrixView middle_rows(std::int64_t first, std::int64_t count) const {
+    return {row(first), count, cols, row_stride};
+  }
+  operator MatrixView<const T>() const
+    requires(!std::is_const_v<T>)
+  {
+    return {data, rows, cols, row_stride};
+  }
+};
+
+/// How classes are spread over shards; TensorFlow's two strategies.
+/// `div`: contiguous ranges of classes, the first `N % P` shards one row longer.
+/// `mod`: class c is row c / P of shard c % P.
+enum class PartitionStrategy { div, mod };
+
+/// The rows of a table, one per class, held by one matrix or by several shards.
+///
+/// A row's *position* is its place when the shards are laid one after another. For a single
+/// matrix and for `div` it equals the class; for `mod` it does not.
+template <class T>
+class RowsView {
+ public:
+  RowsView() = default;
+  explicit RowsView(MatrixView<T> rows);
+
+  /// Throws std::invalid_argument, naming `argument`, if the shards are empty, differ in their
+  /// number of columns, or are not cut as TensorFlow cuts them.
+  RowsView(std::vector<MatrixView<T>> shards, PartitionStrategy strategy,
+           const std::string& argument);
+
+  std::int64_t num_rows() const { return num_rows_; }
+  std::int64_t dim() const { return shards_.front().cols; }
+  std::int64_t num_shards() const { return static_cast<std::int64_t>(shards_.size()); }
+  PartitionStrategy strategy() const { return strategy_; }
+  const MatrixView<T>& shard(std::int64_t p) const { return shards_[static_cast<std::size_t>(p)]; }
+
+  std::int64_t position(std::int64_t class_id) const {
+    if (num_shards() == 1 || strategy_ == PartitionStrategy::div) return class_id;
+    return first_position(class_id % num_shards()) + class_id / num_shards();
+  }
+  std::int64_t class_at(std::int64_t position) const {
+    if (num_shards() == 1 || strategy_ == PartitionStrategy::div) return position;
+    const std::int64_t p = shard_at(position);
+    return (position - first_position(p)) * num_shards() + p;
+  }
+  T* row_at(std::int64_t position) const {
+    if (num_shards() == 1) return shards_.front().row(position);
+    const std::int64_t p = shard_at(position);
+    return shard(p).row(position - first_position(p));
+  }
+  T* row(std::int64_t class_id) const { return row_at(position(class_id)); }
+
+  /// The first position that lies in shard `p`; `first_position(num_shards())` is `num_rows()`.
+  std::int64_t first_position(std::int64_t p) const {
+    return p * short_rows_ + (p < long_shards_ ? p : long_shards_);
+  }
+  std::int64_t shard_at(std::int64_t position) const {
+    const std::int64_t in_long = long_shards_ * (short_rows_ + 1);
+    if (position < in_long) return position / (short_rows_ + 1);
+    return long_shards_ + (position - in_long) / short_rows_;
+  }
+  /// The longest run of rows from `position` on, at most `count`, that lies in one shard.
+  MatrixView<T> run_at(std::int64_t position, std::int64_t count) const {
+    const std::int64_t p = shard_at(position);
+    const std::int64_t left = first_position(p + 1) - position;
+    return shard(p).middle_rows(position - first_position(p), left < count ? left : count);
+  }
+
+ private:
+  std::vector<MatrixView<T>> shards_;
+  PartitionStrategy strategy_ = PartitionStrategy::div;
+  std::int64_t num_rows_ = 0;
+  std::int64_t short_rows_ = 0;   // rows of the shorter shards
+  std::int64_t long_shards_ = 0;  // how many leading shards have one row more
+};
+
+extern template class RowsView<const float>;
+extern template class RowsView<const double>;
+extern template class RowsView<float>;
+extern template class RowsView<double>;
+
+}  // namespace manyclass

@@ -1,0 +1,18 @@
+// How many processors this process may use.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+namespace manyclass {
+
+/// The processors of the affinity mask, or fewer if a control group's CPU quota allows fewer
+/// (rounded up). At least 1.
+int available_processors();
+
+/// The quota, in processors, of the control group that `proc_self_cgroup` names and of the groups
+/// above it, below the mount `root` (versions 1 and 2). Nothing if there is none.
+std::optional<double> cpu_quota(const std::filesystem::path& proc_self_cgroup,
+                                const std::filesystem::path& root);
+
+}  // namespace manyclass

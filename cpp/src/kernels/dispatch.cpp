@@ -1,0 +1,75 @@
+#include <cstdlib>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+#include "../checks.hpp"
+#include "targets.hpp"
+
+namespace manyclass::kernels {
+
+namespace {
+
+bool always() { return true; }
+
+#if defined(__x86_64__)
+// __builtin_cpu_supports also asks whether the operating system saves the registers.
+bool supports_v2() { return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"); }
+bool supports_v3() {
+  return supports_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+bool supports_v4() {
+  return supports_v3() && __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+// The reference is last: it is chosen only by name, or where nothing else runs.
+constexpr Target targets[] = {
+#if defined(__x86_64__)
+    {"x86-64-v4", supports_v4, &x86_64_v4_float, &x86_64_v4_double},
+    {"x86-64-v3", supports_v3, &x86_64_v3_float, &x86_64_v3_double},
+    {"x86-64-v2", supports_v2, &x86_64_v2_float, &x86_64_v2_double},
+#else
+    {"generic", always, &generic_float, &generic_double},
+#endif
+    {"reference", always, &reference_float, &reference_double},
+};
+
+const Target& choose() {
+  const char* wanted = std::getenv("MANYCLASS_TARGET");
+  std::string names;
+  for (const Target& target : targets) {
+    if (!target.supported()) continue;
+    if (wanted == nullptr || *wanted == '\0' || std::string_view(wanted) == target.name) {
+      return target;
+    }
+    names += (names.empty() ? "" : ", ") + std::string(target.name);
+  }
+  refuse("MANYCLASS_TARGET is \"", wanted, "\"; this machine runs ", names);
+}
+
+}  // namespace
+
+TargetList compiled_targets() { return {targets, static_cast<std::int64_t>(std::size(targets))}; }
+
+const Target& chosen_target() {
+  static const Target& target = choose();
+  return target;
+}
+
+template <>
+const KernelTable<float>& table() {
+  static const KernelTable<float>& chosen = *chosen_target().table_float;
+  return chosen;
+}
+
+template <>
+const KernelTable<double>& table() {
+  static const KernelTable<double>& chosen = *chosen_target().table_double;
+  return chosen;
+}
+
+}  // namespace manyclass::kernels

@@ -1,0 +1,16 @@
+// 128-bit vectors and 32 registers (NEON on arm64), 12 x 2 of them for sums.
+#include "targets.hpp"
+
+#define MANYCLASS_VECTOR_BYTES 16
+#define MANYCLASS_TILE_ROWS 12
+
+namespace manyclass::kernels {
+
+namespace {
+#include "kernel_source.inl"
+}  // namespace
+
+const KernelTable<float> generic_float = make_table<float>();
+const KernelTable<double> generic_double = make_table<double>();
+
+}  // namespace manyclass::kernels

@@ -1,0 +1,53 @@
+// The inner loops, as functions behind one table per instruction set and element type.
+//
+// Tiles of logits are transposed: `rows` classes by `lanes` examples, example after example in
+// memory, so that a softmax over classes is vertical arithmetic. `lanes` is a multiple of
+// `lane_multiple`. Kernels assume their arguments: they check nothing, allocate nothing and throw
+// nothing.
+#pragma once
+
+#include <cstdint>
+
+namespace manyclass::kernels {
+
+/// Lanes come in multiples of this, whatever the vector length.
+inline constexpr std::int64_t lane_multiple = 16;
+
+template <class T>
+struct KernelTable {
+  /// C[m, n] += A[m, k] B[k, n]. A has both strides free; rows of B and C are contiguous. Each
+  /// element's sum over k is cut into fixed stretches, whatever m and n are.
+  void (*multiply_add)(std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
+                       std::int64_t a_row, std::int64_t a_col, const T* b, std::int64_t b_row,
+                       T* c, std::int64_t c_row);
+
+  /// out[d, l] = in[l, d]; lanes beyond `rows` become 0.
+  void (*transpose)(const T* in, std::int64_t rows, std::int64_t cols, std::int64_t in_row, T* out,
+                    std::int64_t lanes);
+
+  T (*dot)(const T* x, const T* y, std::int64_t n);
+  T (*sum)(const T* x, std::int64_t n);
+  /// y += alpha x
+  void (*axpy)(T alpha, const T* x, T* y, std::int64_t n);
+
+  /// most[l] = max(most[l], z[r, l] over r)
+  void (*column_max)(const T* z, std::int64_t rows, std::int64_t lanes, T* most);
+  /// z[r, l] = exp(z[r, l] - shift[l]); total[l] += their sum. Needs z <= shift but for NaN.
+  void (*column_exp)(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* total);
+  /// z[r, l] *= factor[l]
+  void (*column_scale)(T* z, std::int64_t rows, std::int64_t lanes, const T* factor);
+  /// above[l] += the number of rows r with z[r, l] > mark[l], or equal to it and r < ties[l]
+  void (*column_count_above)(const T* z, std::int64_t rows, std::int64_t lanes, const T* mark,
+                             const T* ties, T* above);
+
+  /// w -= rate g
+  void (*sgd)(T rate, const T* g, T* w, std::int64_t n);
+  /// a += g^2; w -= rate g / (sqrt(initial + a) + epsilon)
+  void (*adagrad)(T rate, T initial, T epsilon, const T* g, T* a, T* w, std::int64_t n);
+};
+
+/// The table chosen for this process.
+template <class T>
+const KernelTable<T>& table();
+
+}  // namespace manyclass::kernels

@@ -1,0 +1,124 @@
+// The kernels in plain Eigen: what every other target is tested against. Compiled once, for the
+// baseline, like the rest of the library, so Eigen's inline functions exist in one version.
+#include <Eigen/Core>
+#include <cmath>
+
+#include "targets.hpp"
+
+namespace manyclass::kernels {
+
+namespace {
+
+using Eigen::Dynamic;
+using Stride = Eigen::Stride<Dynamic, Dynamic>;
+
+template <class T>
+using RowMajor = Eigen::Array<T, Dynamic, Dynamic, Eigen::RowMajor>;
+template <class T>
+using ConstTable = Eigen::Map<const RowMajor<T>, 0, Stride>;
+template <class T>
+using Table = Eigen::Map<RowMajor<T>, 0, Stride>;
+template <class T>
+using ConstLine = Eigen::Map<const Eigen::Array<T, 1, Dynamic>>;
+template <class T>
+using Line = Eigen::Map<Eigen::Array<T, 1, Dynamic>>;
+
+template <class T>
+ConstTable<T> view(const T* data, std::int64_t rows, std::int64_t cols, std::int64_t row_stride) {
+  return ConstTable<T>(data, rows, cols, Stride(row_stride, 1));
+}
+template <class T>
+Table<T> view(T* data, std::int64_t rows, std::int64_t cols, std::int64_t row_stride) {
+  return Table<T>(data, rows, cols, Stride(row_stride, 1));
+}
+
+template <class T>
+void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
+                  std::int64_t a_col, const T* b, std::int64_t b_row, T* c, std::int64_t c_row) {
+  // One product of a column and a row at a time: every element's sum has the same order,
+  // whatever the shape, which Eigen's own matrix product does not promise.
+  for (std::int64_t p = 0; p < k; ++p) {
+    view(c, m, n, c_row).matrix() += view(a + p * a_col, m, 1, a_row).matrix() *
+                                     view(b + p * b_row, 1, n, b_row).matrix();
+  }
+}
+
+template <class T>
+void transpose(const T* in, std::int64_t rows, std::int64_t cols, std::int64_t in_row, T* out,
+               std::int64_t lanes) {
+  auto result = view(out, cols, lanes, lanes);
+  result.leftCols(rows) = view(in, rows, cols, in_row).transpose();
+  result.rightCols(lanes - rows).setZero();
+}
+
+template <class T>
+T dot(const T* x, const T* y, std::int64_t n) {
+  return (ConstLine<T>(x, n) * ConstLine<T>(y, n)).sum();
+}
+
+template <class T>
+T sum(const T* x, std::int64_t n) {
+  return ConstLine<T>(x, n).sum();
+}
+
+template <class T>
+void axpy(T alpha, const T* x, T* y, std::int64_t n) {
+  Line<T>(y, n) += alpha * ConstLine<T>(x, n);
+}
+
+template <class T>
+void column_max(const T* z, std::int64_t rows, std::int64_t lanes, T* most) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    Line<T>(most, lanes) = Line<T>(most, lanes).max(ConstLine<T>(z + r * lanes, lanes));
+  }
+}
+
+template <class T>
+void column_exp(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* total) {
+  auto table = view(z, rows, lanes, lanes);
+  table = (table.rowwise() - ConstLine<T>(shift, lanes)).exp();
+  Line<T>(total, lanes) += table.colwise().sum();
+}
+
+template <class T>
+void column_scale(T* z, std::int64_t rows, std::int64_t lanes, const T* factor) {
+  view(z, rows, lanes, lanes).rowwise() *= ConstLine<T>(factor, lanes);
+}
+
+template <class T>
+void column_count_above(const T* z, std::int64_t rows, std::int64_t lanes, const T* mark,
+                        const T* ties, T* above) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t l = 0; l < lanes; ++l) {
+      const T value = z[r * lanes + l];
+      const bool tie = value == mark[l] && static_cast<T>(r) < ties[l];
+      above[l] += static_cast<T>(value > mark[l] || tie);
+    }
+  }
+}
+
+template <class T>
+void sgd(T rate, const T* g, T* w, std::int64_t n) {
+  Line<T>(w, n) -= rate * ConstLine<T>(g, n);
+}
+
+template <class T>
+void adagrad(T rate, T initial, T epsilon, const T* g, T* a, T* w, std::int64_t n) {
+  Line<T>(a, n) += ConstLine<T>(g, n).square();
+  Line<T>(w, n) -= rate * ConstLine<T>(g, n) / ((initial + Line<T>(a, n)).sqrt() + epsilon);
+}
+
+template <class T>
+constexpr KernelTable<T> make_table() {
+  return {multiply_add<T>, transpose<T>,    dot<T>,
+          sum<T>,          axpy<T>,         column_max<T>,
+          column_exp<T>,   column_scale<T>, column_count_above<T>,
+          sgd<T>,          adagrad<T>};
+}
+
+}  // namespace
+
+const KernelTable<float> reference_float = make_table<float>();
+const KernelTable<double> reference_double = make_table<double>();
+
+}  // namespace manyclass::kernels

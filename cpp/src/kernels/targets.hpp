@@ -1,0 +1,44 @@
+// The instruction sets that kernels are compiled for. Each has a source file of its own, compiled
+// with its own flags, whose functions all have internal linkage: two targets share no symbol.
+#pragma once
+
+#include "kernel_table.hpp"
+
+namespace manyclass::kernels {
+
+// One pair of constants a target, defined by its source file.
+extern const KernelTable<float> reference_float;
+extern const KernelTable<double> reference_double;
+#if defined(__x86_64__)
+extern const KernelTable<float> x86_64_v2_float;
+extern const KernelTable<double> x86_64_v2_double;
+extern const KernelTable<float> x86_64_v3_float;
+extern const KernelTable<double> x86_64_v3_double;
+extern const KernelTable<float> x86_64_v4_float;
+extern const KernelTable<double> x86_64_v4_double;
+#else
+extern const KernelTable<float> generic_float;
+extern const KernelTable<double> generic_double;
+#endif
+
+struct Target {
+  const char* name;
+  bool (*supported)();
+  const KernelTable<float>* table_float;
+  const KernelTable<double>* table_double;
+};
+
+/// The target that MANYCLASS_TARGET names, else the best that this processor and operating system
+/// support. Throws std::invalid_argument if the variable names none that can run here.
+const Target& chosen_target();
+
+/// All targets compiled in, best first.
+struct TargetList {
+  const Target* first;
+  std::int64_t size;
+  const Target* begin() const { return first; }
+  const Target* end() const { return first + size; }
+};
+TargetList compiled_targets();
+
+}  // namespace manyclass::kernels

@@ -1,0 +1,16 @@
+// SSE4.2: 16 registers, 6 x 2 of them for sums.
+#include "targets.hpp"
+
+#define MANYCLASS_VECTOR_BYTES 16
+#define MANYCLASS_TILE_ROWS 6
+
+namespace manyclass::kernels {
+
+namespace {
+#include "kernel_source.inl"
+}  // namespace
+
+const KernelTable<float> x86_64_v2_float = make_table<float>();
+const KernelTable<double> x86_64_v2_double = make_table<double>();
+
+}  // namespace manyclass::kernels

@@ -1,0 +1,16 @@
+// AVX-512: 32 registers, 14 x 2 of them for sums.
+#include "targets.hpp"
+
+#define MANYCLASS_VECTOR_BYTES 64
+#define MANYCLASS_TILE_ROWS 14
+
+namespace manyclass::kernels {
+
+namespace {
+#include "kernel_source.inl"
+}  // namespace
+
+const KernelTable<float> x86_64_v4_float = make_table<float>();
+const KernelTable<double> x86_64_v4_double = make_table<double>();
+
+}  // namespace manyclass::kernels

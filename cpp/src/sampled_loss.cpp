@@ -1,0 +1,97 @@
+#include "manyclass/sampled_loss.hpp"
+
+#include "checks.hpp"
+#include "manyclass/threads.hpp"
+#include "sampled_step.hpp"
+#include "sparse_gradient.hpp"
+#include "step_plan.hpp"
+
+namespace manyclass {
+
+SampledValuesView view_of(const SampledValues& values, std::int64_t num_true) {
+  const auto num_sampled = static_cast<std::int64_t>(values.sampled_candidates.size());
+  const auto batch = static_cast<std::int64_t>(values.true_expected_count.size()) / num_true;
+  return {{values.sampled_candidates.data(), num_sampled},
+          {values.true_expected_count.data(), batch, num_true, num_true},
+          {values.sampled_expected_count.data(), 1, num_sampled, num_sampled}};
+}
+
+template <class T>
+void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples) {
+  const std::int64_t num_classes = layer.weights.num_rows();
+  require(num_classes >= 1, "weights has no rows; it needs one for each class");
+  require(layer.weights.dim() >= 1, "weights has no columns; dim must be at least 1");
+  require(layer.biases.num_rows() == num_classes, "biases has ", layer.biases.num_rows(),
+          " entries, weights has ", num_classes, " rows; there must be one for each class");
+  require(examples.inputs.cols == layer.weights.dim(), "inputs has shape [", examples.inputs.rows,
+          ", ", examples.inputs.cols, "], weights has dim ", layer.weights.dim(),
+          "; inputs must have shape [batch, dim]");
+  require(examples.labels.cols >= 1, "labels has no columns; num_true must be at least 1");
+  require(examples.labels.rows == examples.inputs.rows, "labels has ", examples.labels.rows,
+          " rows, inputs has ", examples.inputs.rows, "; both must have one for each example");
+}
+
+namespace {
+
+template <class T>
+void check_outputs(const Examples<T>& examples, VectorView<const T> grad_loss,
+                   VectorView<T> loss) {
+  const std::int64_t batch = examples.inputs.rows;
+  require(grad_loss.data == nullptr || grad_loss.size == batch, "grad_loss has ", grad_loss.size,
+          " entries; it must have one for each of the ", batch, " examples");
+  require(loss.size == batch, "loss has ", loss.size, " entries; it must have one for each of the ",
+          batch, " examples");
+}
+
+}  // namespace
+
+template <class T>
+void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+                          const SampledValuesView& sampled, const SampledLossOptions& options,
+                          VectorView<T> loss) {
+  check_examples(layer, examples);
+  check_outputs<T>(examples, {}, loss);
+  const int num_threads = resolve_num_threads(options.num_threads);
+  Scratch scratch;
+  StepPlan<T> plan = make_plan(layer, examples, sampled, scratch);
+  if (options.remove_accidental_hits) {
+    group(plan, layer.weights.num_rows(), scratch);
+    find_hits(plan, scratch);
+  }
+  SampledStep<T>(layer, examples, plan, num_threads, scratch).loss(loss);
+}
+
+template <class T>
+SampledGradients<T> sampled_softmax_loss_and_grad(
+    const OutputLayer<T>& layer, const Examples<T>& examples, const SampledValuesView& sampled,
+    const SampledLossOptions& options, VectorView<const T> grad_loss, VectorView<T> loss,
+    MatrixView<T> grad_inputs) {
+  check_examples(layer, examples);
+  check_outputs(examples, grad_loss, loss);
+  require(grad_inputs.rows == examples.inputs.rows && grad_inputs.cols == examples.inputs.cols,
+          "grad_inputs has shape [", grad_inputs.rows, ", ", grad_inputs.cols,
+          "]; it must have the shape of inputs, [", examples.inputs.rows, ", ",
+          examples.inputs.cols, "]");
+  const int num_threads = resolve_num_threads(options.num_threads);
+  Scratch scratch;
+  StepPlan<T> plan = make_plan(layer, examples, sampled, scratch);
+  group(plan, layer.weights.num_rows(), scratch);
+  if (options.remove_accidental_hits) find_hits(plan, scratch);
+  SampledStep<T> step(layer, examples, plan, num_threads, scratch);
+  const auto parts = step.loss_and_grad(grad_loss, loss, grad_inputs);
+  return sum_by_class(layer, examples, plan, parts, num_threads, scratch);
+}
+
+#define MANYCLASS_INSTANTIATE(T)                                                                  \
+  template void check_examples(const OutputLayer<T>&, const Examples<T>&);                        \
+  template void sampled_softmax_loss(const OutputLayer<T>&, const Examples<T>&,                   \
+                                     const SampledValuesView&, const SampledLossOptions&,         \
+                                     VectorView<T>);                                              \
+  template SampledGradients<T> sampled_softmax_loss_and_grad(                                     \
+      const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&,                        \
+      const SampledLossOptions&, VectorView<const T>, VectorView<T>, MatrixView<T>);
+MANYCLASS_INSTANTIATE(float)
+MANYCLASS_INSTANTIATE(double)
+#undef MANYCLASS_INSTANTIATE
+
+}  // namespace manyclass

@@ -1,0 +1,195 @@
+#include "sampled_step.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/kernel_table.hpp"
+#include "manyclass/threads.hpp"
+
+namespace manyclass {
+
+namespace {
+
+// Examples a block: enough for a wide product, few enough that a small batch makes two blocks.
+std::int64_t lanes_for(std::int64_t batch) {
+  if (batch >= 128) return 64;
+  return batch >= 64 ? 32 : kernels::lane_multiple;
+}
+
+constexpr std::int64_t candidates_per_task = 64;
+// Logits of as many blocks as fit are kept between the two halves of the backward pass.
+constexpr std::int64_t kept_logits_bytes = std::int64_t{8} << 20;
+
+std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+}  // namespace
+
+template <class T>
+SampledStep<T>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& examples,
+                            const StepPlan<T>& plan, int num_threads, Scratch& scratch)
+    : layer_(layer),
+      examples_(examples),
+      plan_(plan),
+      num_threads_(num_threads),
+      scratch_(scratch),
+      lanes_(lanes_for(plan.batch)),
+      row_stride_(round_up(plan.dim, kernels::lane_multiple)),
+      rows_(scratch.take<T>(plan.num_sampled * row_stride_)) {
+  gather();
+}
+
+template <class T>
+void SampledStep<T>::gather() {
+  const std::int64_t tasks = (plan_.num_sampled + candidates_per_task - 1) / candidates_per_task;
+  parallel_for(tasks, num_threads_, [&](std::int64_t task, int) {
+    const std::int64_t first = task * candidates_per_task;
+    const std::int64_t last = std::min(first + candidates_per_task, plan_.num_sampled);
+    for (std::int64_t k = first; k < last; ++k) {
+      const T* row = layer_.weights.row_at(plan_.candidate_positions()[k]);
+      std::copy_n(row, plan_.dim, rows_ + k * row_stride_);
+    }
+  });
+}
+
+template <class T>
+typename SampledStep<T>::Lane* SampledStep<T>::make_lanes() {
+  auto* lanes = scratch_.take<Lane>(num_threads_);
+  for (int t = 0; t < num_threads_; ++t) {
+    lanes[t] = {scratch_.take<T>(plan_.dim * lanes_), scratch_.take<T>(plan_.num_true * lanes_),
+                scratch_.take<T>(lanes_),             scratch_.take<T>(lanes_),
+                scratch_.take<T>(lanes_),             scratch_.take<T>(lanes_),
+                scratch_.take<T>(lanes_)};
+  }
+  return lanes;
+}
+
+template <class T>
+typename SampledStep<T>::Block SampledStep<T>::block(std::int64_t b) const {
+  return {b * lanes_, std::min(lanes_, plan_.batch - b * lanes_)};
+}
+
+template <class T>
+LogitsTile<T> SampledStep<T>::tile(const Lane& lane, T* sampled) const {
+  return {lanes_, plan_.num_true, plan_.num_sampled, lane.truth, sampled};
+}
+
+template <class T>
+void SampledStep<T>::logits(Block block, const Lane& lane, T* sampled) const {
+  const auto& kernel = kernels::table<T>();
+  const MatrixView<const T>& inputs = examples_.inputs;
+  kernel.transpose(inputs.row(block.first), block.size, plan_.dim, inputs.row_stride, lane.inputs,
+                   lanes_);
+  for (std::int64_t k = 0; k < plan_.num_sampled; ++k) {
+    std::fill_n(sampled + k * lanes_, lanes_, plan_.candidate_offsets()[k]);
+  }
+  kernel.multiply_add(plan_.num_sampled, lanes_, plan_.dim, rows_, row_stride_, 1, lane.inputs,
+                      lanes_, sampled, lanes_);
+  std::fill_n(lane.truth, plan_.num_true * lanes_, T{0});
+  for (std::int64_t l = 0; l < block.size; ++l) {
+    for (std::int64_t j = 0; j < plan_.num_true; ++j) {
+      const std::int64_t label = (block.first + l) * plan_.num_true + j;
+      const T* row = layer_.weights.row_at(plan_.positions[label]);
+      lane.truth[j * lanes_ + l] =
+          kernel.dot(inputs.row(block.first + l), row, plan_.dim) + plan_.offsets[label];
+      if (plan_.hits != nullptr && plan_.hits[label] >= 0) {
+        sampled[plan_.hits[label] * lanes_ + l] = -std::numeric_limits<T>::infinity();
+      }
+    }
+  }
+}
+
+template <class T>
+void SampledStep<T>::forward(Block block, const Lane& lane, T* sampled, VectorView<T> loss) const {
+  poll_interrupt();
+  logits(block, lane, sampled);
+  softmax_loss<T>(tile(lane, sampled), {lane.sum_truth, lane.sum_sampled}, lane.shift, lane.loss);
+  for (std::int64_t l = 0; l < block.size; ++l) loss[block.first + l] = lane.loss[l];
+}
+
+template <class T>
+void SampledStep<T>::backward(Block block, const Lane& lane, T* sampled,
+                              VectorView<const T> grad_loss, MatrixView<T> grad_inputs,
+                              const Parts& parts) const {
+  const auto& kernel = kernels::table<T>();
+  std::fill_n(lane.grad_loss, lanes_, T{0});
+  for (std::int64_t l = 0; l < block.size; ++l) {
+    lane.grad_loss[l] = grad_loss.data == nullptr ? T{1} : grad_loss[block.first + l];
+  }
+  softmax_gradient<T>(tile(lane, sampled), {lane.sum_truth, lane.sum_sampled}, lane.grad_loss,
+                      lane.shift);
+  for (std::int64_t l = 0; l < block.size; ++l) {
+    T* grad_row = grad_inputs.row(block.first + l);
+    std::fill_n(grad_row, plan_.dim, T{0});
+    for (std::int64_t j = 0; j < plan_.num_true; ++j) {
+      const std::int64_t label = (block.first + l) * plan_.num_true + j;
+      const T grad = lane.truth[j * lanes_ + l];
+      parts.labels[label] = grad;
+      kernel.axpy(grad, layer_.weights.row_at(plan_.positions[label]), grad_row, plan_.dim);
+    }
+  }
+  kernel.multiply_add(block.size, plan_.dim, plan_.num_sampled, sampled, 1, lanes_, rows_,
+                      row_stride_, grad_inputs.row(block.first), grad_inputs.row_stride);
+}
+
+template <class T>
+void SampledStep<T>::add_candidate_gradients(std::int64_t first_block, std::int64_t num_blocks,
+                                             const T* logits, const Parts& parts) const {
+  const auto& kernel = kernels::table<T>();
+  const MatrixView<const T>& inputs = examples_.inputs;
+  const std::int64_t tasks = (plan_.num_sampled + candidates_per_task - 1) / candidates_per_task;
+  parallel_for(tasks, num_threads_, [&](std::int64_t task, int) {
+    const std::int64_t first = task * candidates_per_task;
+    const std::int64_t size = std::min(candidates_per_task, plan_.num_sampled - first);
+    for (std::int64_t b = 0; b < num_blocks; ++b) {
+      const Block part = block(first_block + b);
+      const T* gradients = logits + b * tile_size() + first * lanes_;
+      kernel.multiply_add(size, plan_.dim, part.size, gradients, lanes_, 1, inputs.row(part.first),
+                          inputs.row_stride, parts.candidates + first * row_stride_, row_stride_);
+      for (std::int64_t k = 0; k < size; ++k) {
+        parts.candidate_biases[first + k] += kernel.sum(gradients + k * lanes_, part.size);
+      }
+    }
+  });
+}
+
+template <class T>
+void SampledStep<T>::loss(VectorView<T> loss) {
+  Lane* lanes = make_lanes();
+  T* logits = scratch_.take<T>(num_threads_ * tile_size());
+  parallel_for(num_blocks(), num_threads_, [&](std::int64_t b, int t) {
+    forward(block(b), lanes[t], logits + t * tile_size(), loss);
+  });
+}
+
+template <class T>
+typename SampledStep<T>::Parts SampledStep<T>::loss_and_grad(VectorView<const T> grad_loss,
+                                                             VectorView<T> loss,
+                                                             MatrixView<T> grad_inputs) {
+  Lane* lanes = make_lanes();
+  const std::int64_t tile_bytes = tile_size() * static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t fitting = kept_logits_bytes / std::max<std::int64_t>(tile_bytes, 1);
+  const std::int64_t kept = std::clamp<std::int64_t>(fitting, 2, std::max<std::int64_t>(2, num_blocks()));
+  T* logits = scratch_.take<T>(kept * tile_size());
+  const Parts parts{scratch_.take<T>(plan_.num_labels()),
+                    scratch_.take<T>(plan_.num_sampled * row_stride_),
+                    scratch_.take<T>(plan_.num_sampled), row_stride_};
+  std::fill_n(parts.candidates, plan_.num_sampled * row_stride_, T{0});
+  std::fill_n(parts.candidate_biases, plan_.num_sampled, T{0});
+  for (std::int64_t first = 0; first < num_blocks(); first += kept) {
+    const std::int64_t count = std::min(kept, num_blocks() - first);
+    parallel_for(count, num_threads_, [&](std::int64_t b, int t) {
+      T* sampled = logits + b * tile_size();
+      forward(block(first + b), lanes[t], sampled, loss);
+      backward(block(first + b), lanes[t], sampled, grad_loss, grad_inputs, parts);
+    });
+    add_candidate_gradients(first, count, logits, parts);
+  }
+  return parts;
+}
+
+template class SampledStep<float>;
+template class SampledStep<double>;
+
+}  // namespace manyclass

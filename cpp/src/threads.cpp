@@ -1,0 +1,199 @@
+#include "manyclass/threads.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "checks.hpp"
+#include "cpu_limit.hpp"
+#include "fork.hpp"
+
+namespace manyclass {
+
+namespace {
+
+constexpr int most_threads = 1024;
+
+thread_local bool in_task = false;   // nested calls stay in this thread
+thread_local bool in_pool = false;   // a thread of the pool never asks about interrupts
+
+// One parallel_for, on its caller's stack. The counters are under the pool's mutex, but for the
+// next index, which threads take without it.
+struct Job {
+  std::int64_t count;
+  int most_helpers;
+  detail::Task task;
+  void* context;
+  std::atomic<std::int64_t> next{0};
+  int helpers = 0;   // threads of the pool that ever joined; they number the lanes
+  int running = 0;   // of those, how many are still at work
+  std::exception_ptr error{};
+  std::mutex error_mutex{};
+  Job* following = nullptr;
+
+  void work(int lane) {
+    in_task = true;
+    for (;;) {
+      const std::int64_t index = next.fetch_add(1, std::memory_order_relaxed);
+      if (index >= count) break;
+      try {
+        task(context, index, lane);
+      } catch (...) {
+        const std::lock_guard lock(error_mutex);
+        if (!error) error = std::current_exception();
+        next.store(count, std::memory_order_relaxed);
+      }
+    }
+    in_task = false;
+  }
+  bool wants_help() const {
+    return helpers < most_helpers && next.load(std::memory_order_relaxed) < count;
+  }
+};
+
+class Pool {
+ public:
+  void run(Job& job) {
+    {
+      const std::lock_guard lock(mutex_);
+      grow(job.most_helpers);
+      job.following = jobs_;
+      jobs_ = &job;
+    }
+    for (int i = 0; i < job.most_helpers; ++i) wake_.notify_one();
+    job.work(0);
+    std::unique_lock lock(mutex_);
+    Job** link = &jobs_;
+    while (*link != &job) link = &(*link)->following;
+    *link = job.following;
+    done_.wait(lock, [&] { return job.running == 0; });
+  }
+
+ private:
+  // Fewer threads than wanted is no error: the caller does the rest.
+  void grow(int wanted) {
+    for (; size_ < wanted; ++size_) {
+      try {
+        std::thread([this] { serve(); }).detach();
+      } catch (const std::system_error&) {
+        return;
+      }
+    }
+  }
+
+  void serve() {
+    in_pool = true;
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      Job* job = nullptr;
+      wake_.wait(lock, [&] { return (job = find()) != nullptr; });
+      const int lane = ++job->helpers;
+      ++job->running;
+      lock.unlock();
+      job->work(lane);
+      lock.lock();
+      if (--job->running == 0) done_.notify_all();
+    }
+  }
+
+  Job* find() const {
+    for (Job* job = jobs_; job != nullptr; job = job->following) {
+      if (job->wants_help()) return job;
+    }
+    return nullptr;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable done_;
+  Job* jobs_ = nullptr;
+  int size_ = 0;
+};
+
+// The pool is never destroyed: its threads may outlive main. A forked child has none of them, so
+// it gets a new pool and leaves the old one, whose mutex may be held for ever, alone.
+std::atomic<Pool*> the_pool{nullptr};
+
+Pool& pool() {
+  static const bool registered = (in_child_after_fork([] { the_pool.store(nullptr); }), true);
+  static_cast<void>(registered);
+  Pool* found = the_pool.load(std::memory_order_acquire);
+  if (found != nullptr) return *found;
+  auto* made = new Pool;
+  if (the_pool.compare_exchange_strong(found, made)) return *made;
+  delete made;
+  return *found;
+}
+
+int number_from_environment(const char* name) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return 0;
+  const long value = std::strtol(text, nullptr, 10);  // "4,2" of nested OpenMP reads as 4
+  return value >= 1 ? static_cast<int>(std::min<long>(value, most_threads)) : 0;
+}
+
+int default_num_threads() {
+  for (const char* name : {"MANYCLASS_NUM_THREADS", "OMP_NUM_THREADS"}) {
+    if (const int number = number_from_environment(name); number > 0) return number;
+  }
+  return std::clamp(available_processors(), 1, most_threads);
+}
+
+std::atomic<int> chosen_num_threads{0};
+std::atomic<void (*)()> interrupt_check{nullptr};
+
+}  // namespace
+
+int get_num_threads() {
+  int number = chosen_num_threads.load(std::memory_order_relaxed);
+  if (number == 0) {
+    number = default_num_threads();
+    chosen_num_threads.store(number, std::memory_order_relaxed);
+  }
+  return number;
+}
+
+void set_num_threads(int num_threads) {
+  require(num_threads >= 1 && num_threads <= most_threads, "num_threads is ", num_threads,
+          "; it must lie in [1, ", most_threads, "]");
+  chosen_num_threads.store(num_threads, std::memory_order_relaxed);
+}
+
+int resolve_num_threads(int num_threads) {
+  if (num_threads == 0) return get_num_threads();
+  require(num_threads >= 1 && num_threads <= most_threads, "num_threads is ", num_threads,
+          "; it must lie in [1, ", most_threads, "]");
+  return num_threads;
+}
+
+void set_interrupt_check(void (*check)()) { interrupt_check.store(check); }
+
+void poll_interrupt() {
+  using Clock = std::chrono::steady_clock;
+  static thread_local Clock::time_point last = Clock::now();
+  void (*check)() = interrupt_check.load(std::memory_order_relaxed);
+  if (check == nullptr || in_pool) return;
+  const Clock::time_point now = Clock::now();
+  if (now - last < std::chrono::milliseconds(50)) return;
+  last = now;
+  check();
+}
+
+void detail::run_tasks(std::int64_t count, int num_threads, Task task, void* context) {
+  const auto threads = static_cast<int>(std::min<std::int64_t>(num_threads, count));
+  if (threads <= 1 || in_task) {
+    for (std::int64_t index = 0; index < count; ++index) task(context, index, 0);
+    return;
+  }
+  Job job{count, threads - 1, task, context};
+  pool().run(job);
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+}  // namespace manyclass

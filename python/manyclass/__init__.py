@@ -1,0 +1,45 @@
+"""Softmax over a huge number of classes, trained and served on CPUs.
+
+Which function for what:
+
+* training step: `sampled_softmax_loss_and_grad`, then an optimizer's ``apply``;
+* evaluation: `full_softmax_loss` (exact) and `label_ranks`;
+* candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
+  `UnigramSampler` if you have counts, `AliasSampler` for any other distribution.
+"""
+
+from manyclass._core import __version__
+from manyclass.config import show_config
+from manyclass.evaluation import full_softmax_loss, full_softmax_loss_and_grad, label_ranks
+from manyclass.indexed_slices import IndexedSlices
+from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_loss_and_grad
+from manyclass.optimizers import SGD, Adagrad
+from manyclass.samplers import (
+    AliasSampler,
+    LogUniformSampler,
+    SampledValues,
+    UniformSampler,
+    UnigramSampler,
+)
+from manyclass.threads import get_num_threads, set_num_threads
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "AliasSampler",
+    "Gradients",
+    "IndexedSlices",
+    "LogUniformSampler",
+    "SampledValues",
+    "UniformSampler",
+    "UnigramSampler",
+    "__version__",
+    "full_softmax_loss",
+    "full_softmax_loss_and_grad",
+    "get_num_threads",
+    "label_ranks",
+    "sampled_softmax_loss",
+    "sampled_softmax_loss_and_grad",
+    "set_num_threads",
+    "show_config",
+]

@@ -1,0 +1,57 @@
+"""What a user passes, as NumPy arrays on the same memory."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+IdArray: TypeAlias = NDArray[np.int64]
+# Anything `as_array` takes: arrays, and objects that speak DLPack or the array interface.
+ArrayLike: TypeAlias = Any
+# One array, or a list of shards.
+Table: TypeAlias = Any
+
+
+def as_array(value: ArrayLike, name: str) -> Array:
+    """Return an array on the memory of ``value``, without a copy.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is neither an array nor offers one through ``__array_interface__`` or DLPack.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "__array_interface__"):
+        return np.asarray(value)
+    if hasattr(value, "__dlpack__"):
+        return np.from_dlpack(value)
+    raise TypeError(
+        f"{name} is a {type(value).__name__}; it must be a NumPy array or an object that shares "
+        f"its memory through DLPack or __array_interface__ (numpy.asarray({name}) makes an array)"
+    )
+
+
+def as_ids(value: ArrayLike, name: str) -> IdArray:
+    """Return class ids as an array: lists of integers become one, arrays stay what they are."""
+    if not isinstance(value, list | tuple):
+        return as_array(value, name)
+    try:
+        array = np.array(value)
+    except ValueError as error:  # rows of unequal length
+        raise ValueError(f"{name} is a list that is no rectangular array: {error}") from None
+    if array.size == 0:
+        return array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} is a list of {array.dtype}; class ids must be integers")
+    return array.astype(np.int64)
+
+
+def as_table(value: Table, name: str) -> Array | list[Array]:
+    """Return one array, or the list of a list's or tuple's shards."""
+    if isinstance(value, list | tuple):
+        return [as_array(shard, f"{name}[{p}]") for p, shard in enumerate(value)]
+    return as_array(value, name)

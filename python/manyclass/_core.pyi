@@ -1,0 +1,102 @@
+from typing import Any, TypeAlias, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+Array: TypeAlias = NDArray[Any]
+Ids: TypeAlias = NDArray[np.int64]
+Table: TypeAlias = Array | list[Array]
+Seed: TypeAlias = tuple[int, int]
+Candidates: TypeAlias = tuple[Array, Array, Array] | tuple[Sampler, int, Seed | None]
+Slices: TypeAlias = list[tuple[Array, Ids]]
+Update: TypeAlias = tuple[Array, Array | None, Array, Array]
+
+class CoreConfig(TypedDict):
+    version: str
+    compiler: str
+    target: str
+    targets: list[str]
+
+class Sampler:
+    @property
+    def num_classes(self) -> int: ...
+    def sample(
+        self, true_classes: Array, num_sampled: int, unique: bool, seed: Seed | None
+    ) -> tuple[Ids, NDArray[np.float32], NDArray[np.float32]]: ...
+    def draw(self, size: int, seed: Seed | None) -> Ids: ...
+    def probability(self, ids: Array) -> NDArray[np.float64]: ...
+    def stream(self) -> tuple[int, int, int]: ...
+    def set_stream(self, first: int, second: int, block: int) -> None: ...
+
+class UniformSampler(Sampler):
+    def __init__(self, num_classes: int, seed: Seed) -> None: ...
+
+class LogUniformSampler(Sampler):
+    def __init__(self, num_classes: int, seed: Seed) -> None: ...
+
+class UnigramSampler(Sampler):
+    def __init__(self, counts: Array, distortion: float, seed: Seed) -> None: ...
+
+class AliasSampler(Sampler):
+    def __init__(self, weights: Array, seed: Seed) -> None: ...
+
+def config() -> CoreConfig: ...
+def set_num_threads(num_threads: int) -> None: ...
+def get_num_threads() -> int: ...
+def sum_rows(ids: Array, values: Array, num_rows: int, num_threads: int) -> Slices: ...
+def sampled_softmax_loss(
+    weights: Table,
+    biases: Table,
+    labels: Array,
+    inputs: Array,
+    candidates: Candidates,
+    remove_accidental_hits: bool,
+    partition_strategy: str,
+    num_threads: int,
+) -> Array: ...
+def sampled_softmax_loss_and_grad(
+    weights: Table,
+    biases: Table,
+    labels: Array,
+    inputs: Array,
+    candidates: Candidates,
+    remove_accidental_hits: bool,
+    partition_strategy: str,
+    num_threads: int,
+    grad_loss: Array | None,
+) -> tuple[Array, Slices, Slices, Array]: ...
+def full_softmax_loss(
+    weights: Table,
+    biases: Table,
+    labels: Array,
+    inputs: Array,
+    partition_strategy: str,
+    num_threads: int,
+) -> Array: ...
+def full_softmax_loss_and_grad(
+    weights: Table,
+    biases: Table,
+    labels: Array,
+    inputs: Array,
+    partition_strategy: str,
+    num_threads: int,
+    grad_loss: Array | None,
+) -> tuple[Array, list[Array], list[Array], Array]: ...
+def label_ranks(
+    weights: Table,
+    biases: Table,
+    labels: Array,
+    inputs: Array,
+    partition_strategy: str,
+    num_threads: int,
+) -> Ids: ...
+def sgd_apply(updates: list[Update], learning_rate: float, num_threads: int) -> None: ...
+def adagrad_apply(
+    updates: list[Update],
+    learning_rate: float,
+    initial_accumulator_value: float,
+    epsilon: float,
+    num_threads: int,
+) -> None: ...

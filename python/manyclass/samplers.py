@@ -1,0 +1,232 @@
+"""Candidate samplers: which classes stand in for all others in a training step."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manyclass import _core
+from manyclass._arrays import ArrayLike, IdArray, as_array, as_ids
+from manyclass._seeds import SeedLike, resolve_seed
+
+
+class SampledValues(NamedTuple):
+    """The candidates of one step: TensorFlow's tuple of the same order.
+
+    ``Q(c)`` stands for the expected count of class ``c`` among the candidates.
+    """
+
+    sampled_candidates: IdArray
+    """Shape [num_sampled], int64."""
+    true_expected_count: NDArray[Any]
+    """Shape [batch, num_true], float32: Q of each label."""
+    sampled_expected_count: NDArray[Any]
+    """Shape [num_sampled], float32: Q of each candidate."""
+
+
+class Sampler:
+    """What all samplers share: a distribution over classes and a place in a random stream.
+
+    Each call continues the stream, as TensorFlow's ops do. A ``seed`` given to a call starts the
+    stream anew there, and later calls continue from it. Streams are those of TensorFlow: a seed
+    gives its own candidates, id for id. All methods may be called from several threads at once.
+    """
+
+    def __init__(self, core: _core.Sampler) -> None:
+        self._core = core
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return self._core.num_classes
+
+    def sample(
+        self,
+        true_classes: ArrayLike,
+        num_sampled: int,
+        *,
+        unique: bool = True,
+        seed: SeedLike = None,
+    ) -> SampledValues:
+        """Draw the candidates of one step.
+
+        Parameters
+        ----------
+        true_classes : array of int64, shape [batch, num_true]
+            The labels; they decide nothing but ``true_expected_count``. Candidates may include
+            them.
+        num_sampled : int
+            The number of candidates, shared by the whole batch.
+        unique : bool, default True
+            Draw again until all candidates are different. Where most of the mass is drawn, a
+            method of the same distribution with bounded cost takes over.
+        seed : int, pair of int, numpy.random.Generator, optional
+            Starts the stream anew.
+
+        Returns
+        -------
+        SampledValues
+            The expected count of a class of probability p is ``p * num_sampled`` if no draw was
+            repeated, else ``1 - (1 - p)**n`` with the number n of draws made, in float32:
+            TensorFlow's approximation.
+
+        Raises
+        ------
+        ValueError
+            If a label lies outside [0, num_classes), if ``num_sampled`` is below 1 or, with
+            ``unique``, above the number of classes that can be drawn, or if ``true_classes`` has
+            another rank. The stream stays where it was.
+        TypeError
+            If ``true_classes`` is not int64.
+        """
+        labels = as_ids(true_classes, "true_classes")
+        restart = None if seed is None else resolve_seed(seed)
+        return SampledValues(*self._core.sample(labels, num_sampled, unique, restart))
+
+    def draw(self, size: int, *, seed: SeedLike = None) -> IdArray:
+        """Draw classes independently.
+
+        Parameters
+        ----------
+        size : int
+            How many.
+        seed : int, pair of int, numpy.random.Generator, optional
+            Starts the stream anew.
+
+        Returns
+        -------
+        array of int64, shape [size]
+            The candidates that `sample` gives with ``unique=False``.
+        """
+        return self._core.draw(size, None if seed is None else resolve_seed(seed))
+
+    def probability(self, ids: ArrayLike) -> NDArray[np.float64]:
+        """Return the probability of each class in one draw.
+
+        Parameters
+        ----------
+        ids : array of int64, any shape
+
+        Returns
+        -------
+        array of float64, the shape of ids
+
+        Raises
+        ------
+        ValueError
+            If an id lies outside [0, num_classes).
+        """
+        classes = as_ids(ids, "ids") if np.ndim(ids) else np.asarray(ids)
+        return self._core.probability(classes.reshape(-1)).reshape(classes.shape)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the stream; `load_state_dict` of a like sampler continues there."""
+        return {"num_classes": self.num_classes, "stream": self._core.stream()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue at the place that `state_dict` told.
+
+        Raises
+        ------
+        ValueError
+            If the state is that of a sampler of another size, or no state.
+        """
+        stream = state.get("stream")
+        if stream is None or len(stream) != 3:
+            raise ValueError('state has no "stream" of three integers; it is no sampler\'s state')
+        if state.get("num_classes") != self.num_classes:
+            raise ValueError(
+                f"state is of a sampler of {state.get('num_classes')} classes, this one has "
+                f"{self.num_classes}"
+            )
+        self._core.set_stream(*stream)
+
+
+class UniformSampler(Sampler):
+    """Every class alike.
+
+    Parameters
+    ----------
+    num_classes : int
+    seed : int, pair of int, numpy.random.Generator, optional
+        Where the stream starts; fresh entropy if None.
+    """
+
+    def __init__(self, num_classes: int, *, seed: SeedLike = None) -> None:
+        super().__init__(_core.UniformSampler(num_classes, resolve_seed(seed)))
+
+
+class LogUniformSampler(Sampler):
+    """Zipf's law: ``P(c) = (log(c + 2) - log(c + 1)) / log(num_classes + 1)``.
+
+    Right for classes numbered by falling frequency, as words of a vocabulary usually are, and
+    wrong otherwise.
+
+    Parameters
+    ----------
+    num_classes : int
+    seed : int, pair of int, numpy.random.Generator, optional
+        Where the stream starts; fresh entropy if None.
+    """
+
+    def __init__(self, num_classes: int, *, seed: SeedLike = None) -> None:
+        super().__init__(_core.LogUniformSampler(num_classes, resolve_seed(seed)))
+
+
+class UnigramSampler(Sampler):
+    """Classes in proportion to a power of their counts: TensorFlow's fixed unigram sampler.
+
+    Parameters
+    ----------
+    counts : array of float or int, shape [num_classes]
+        How often each class occurs. Copied.
+    distortion : float, default 1.0
+        The power: 0.75 is word2vec's, 0 makes all classes alike.
+    seed : int, pair of int, numpy.random.Generator, optional
+        Where the stream starts; fresh entropy if None.
+
+    Raises
+    ------
+    ValueError
+        If a count, or its power, is negative, NaN or too large, or if all are zero.
+    """
+
+    def __init__(
+        self, counts: ArrayLike, *, distortion: float = 1.0, seed: SeedLike = None
+    ) -> None:
+        super().__init__(
+            _core.UnigramSampler(_as_weights(counts, "counts"), distortion, resolve_seed(seed))
+        )
+
+
+class AliasSampler(Sampler):
+    """Any distribution, in O(1) a draw by Walker's alias method.
+
+    Probabilities are exact to 2**-32 of a uniform one. Its stream takes one 64-bit word a draw;
+    TensorFlow has no such sampler.
+
+    Parameters
+    ----------
+    weights : array of float or int, shape [num_classes]
+        Proportional to the probabilities. Copied.
+    seed : int, pair of int, numpy.random.Generator, optional
+        Where the stream starts; fresh entropy if None.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, NaN or infinite, or if all are zero.
+    """
+
+    def __init__(self, weights: ArrayLike, *, seed: SeedLike = None) -> None:
+        super().__init__(_core.AliasSampler(_as_weights(weights, "weights"), resolve_seed(seed)))
+
+
+def _as_weights(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    # The sampler keeps a table of its own, so a list or another number type is converted here.
+    array = np.asarray(values) if isinstance(values, list | tuple) else as_array(values, name)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} has dtype {array.dtype}; it must be of real numbers")
+    return array.astype(np.float64, copy=False)
