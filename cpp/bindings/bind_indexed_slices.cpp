@@ -1,5 +1,4 @@
 #include "manyclass/indexed_slices.hpp"
-
 #include "module.hpp"
 #include "slices_array.hpp"
 
@@ -8,16 +7,16 @@ namespace manyclass::bindings {
 namespace {
 
 template <class T>
-py::list sum_rows_of(const py::array& ids, const py::array& values, std::int64_t num_rows,
+py::list sum_rows_of(const py::array& indices, const py::array& values, std::int64_t num_rows,
                      int num_threads) {
-  const auto row_ids = read_vector<std::int64_t>(ids, "ids");
+  const auto row_indices = read_vector<std::int64_t>(indices, "indices");
   const bool is_vector = values.ndim() == 1;
   const auto rows = is_vector ? read_column<T>(values, "values")
                               : read_matrix<T>(values, "values", "shape [n, dim] or [n]");
   IndexedSlices<T> slices;
   {
     const py::gil_scoped_release release;
-    slices = sum_rows(row_ids, rows, num_rows, num_threads);
+    slices = sum_rows(row_indices, rows, num_rows, num_threads);
   }
   return slices_by_shard(std::move(slices), is_vector ? 0 : rows.cols);
 }
@@ -27,12 +26,13 @@ py::list sum_rows_of(const py::array& ids, const py::array& values, std::int64_t
 void bind_indexed_slices(py::module_& module) {
   module.def(
       "sum_rows",
-      [](const py::array& ids, const py::array& values, std::int64_t num_rows, int num_threads) {
+      [](const py::array& indices, const py::array& values, std::int64_t num_rows,
+         int num_threads) {
         return with_float_type(values, "values", [&]<class T>() {
-          return sum_rows_of<T>(ids, values, num_rows, num_threads);
+          return sum_rows_of<T>(indices, values, num_rows, num_threads);
         });
       },
-      py::arg("ids"), py::arg("values"), py::arg("num_rows"), py::arg("num_threads"));
+      py::arg("indices"), py::arg("values"), py::arg("num_rows"), py::arg("num_threads"));
 }
 
 }  // namespace manyclass::bindings

@@ -21,13 +21,13 @@ using Candidates = std::variant<GivenCandidates, DrawnCandidates>;
 
 SampledValuesView read_candidates(const GivenCandidates& given) {
   const auto& [candidates, truth, sampled] = given;
+  check_rank(sampled, "sampled_expected_count", 1, "one entry for each candidate");
   return {read_vector<std::int64_t>(candidates, "sampled_candidates"),
           read_counts(truth, "true_expected_count"),
           read_counts(sampled, "sampled_expected_count")};
 }
 
-SampledValues draw_candidates(const DrawnCandidates& drawn,
-                              MatrixView<const std::int64_t> labels) {
+SampledValues draw_candidates(const DrawnCandidates& drawn, MatrixView<const std::int64_t> labels) {
   const auto& [sampler, num_sampled, seed] = drawn;
   std::optional<Seed> place;
   if (seed) place = Seed{seed->first, seed->second};
@@ -38,14 +38,14 @@ SampledValues draw_candidates(const DrawnCandidates& drawn,
 // labels before the sampler's stream moves: a refused call leaves it where it was.
 template <class T, class Step>
 auto with_candidates(const Candidates& candidates, const OutputLayer<T>& layer,
-                     const Examples<T>& examples, Step step) {
+                     const Examples<T>& examples, VectorView<const T> grad_loss, Step step) {
   if (const auto* given = std::get_if<GivenCandidates>(&candidates)) {
     const SampledValuesView view = read_candidates(*given);
     const py::gil_scoped_release release;
     return step(view);
   }
   const py::gil_scoped_release release;
-  check_examples(layer, examples);
+  check_examples(layer, examples, grad_loss);
   const SampledValues values =
       draw_candidates(std::get<DrawnCandidates>(candidates), examples.labels);
   return step(view_of(values, examples.labels.cols));
@@ -58,7 +58,7 @@ py::array loss_of(const LayerArrays& arrays, const py::array& labels, const py::
   const auto examples = read_examples<T>(labels, inputs);
   auto loss = new_array<T>({examples.inputs.rows});
   const VectorView<T> out{loss.mutable_data(), loss.size()};
-  with_candidates(candidates, layer, examples, [&](const SampledValuesView& sampled) {
+  with_candidates(candidates, layer, examples, {}, [&](const SampledValuesView& sampled) {
     sampled_softmax_loss(layer, examples, sampled, options, out);
   });
   return loss;
@@ -77,7 +77,7 @@ py::tuple loss_and_grad_of(const LayerArrays& arrays, const py::array& labels,
   const VectorView<T> out{loss.mutable_data(), loss.size()};
   const MatrixView<T> inputs_out = matrix_of(grad_inputs);
   SampledGradients<T> gradients =
-      with_candidates(candidates, layer, examples, [&](const SampledValuesView& sampled) {
+      with_candidates(candidates, layer, examples, upstream, [&](const SampledValuesView& sampled) {
         return sampled_softmax_loss_and_grad(layer, examples, sampled, options, upstream, out,
                                              inputs_out);
       });
@@ -91,8 +91,8 @@ void bind_sampled_loss(py::module_& module) {
   module.def(
       "sampled_softmax_loss",
       [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
-         const Candidates& candidates, bool remove_accidental_hits,
-         std::string partition_strategy, int num_threads) {
+         const Candidates& candidates, bool remove_accidental_hits, std::string partition_strategy,
+         int num_threads) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         return with_float_type(inputs, "inputs", [&]<class T>() {
           return loss_of<T>(layer, labels, inputs, candidates,
@@ -105,9 +105,8 @@ void bind_sampled_loss(py::module_& module) {
   module.def(
       "sampled_softmax_loss_and_grad",
       [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
-         const Candidates& candidates, bool remove_accidental_hits,
-         std::string partition_strategy, int num_threads,
-         const std::optional<py::array>& grad_loss) {
+         const Candidates& candidates, bool remove_accidental_hits, std::string partition_strategy,
+         int num_threads, const std::optional<py::array>& grad_loss) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         return with_float_type(inputs, "inputs", [&]<class T>() {
           return loss_and_grad_of<T>(layer, labels, inputs, candidates,

@@ -1,9 +1,8 @@
-#include "manyclass/samplers.hpp"
-
 #include <pybind11/stl.h>
 
 #include <algorithm>
 
+#include "manyclass/samplers.hpp"
 #include "module.hpp"
 #include "numpy_view.hpp"
 

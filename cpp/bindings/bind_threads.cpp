@@ -1,5 +1,4 @@
 #include "manyclass/threads.hpp"
-
 #include "module.hpp"
 
 namespace manyclass::bindings {

@@ -22,13 +22,22 @@ inline PartitionStrategy partition_strategy(const std::string& name) {
 }
 
 template <class T>
+const char* dtype_of_inputs() {
+  return std::same_as<T, float> ? "float32 or float64, and that of inputs, float32"
+                                : "float32 or float64, and that of inputs, float64";
+}
+
+template <class T>
 OutputLayer<T> read_layer(const LayerArrays& arrays) {
   const PartitionStrategy strategy = partition_strategy(arrays.partition_strategy);
   const auto read_rows = [](const py::array& shard, const Name& name) {
-    return read_matrix<T>(shard, name, "shape [num_classes, dim]");
+    return read_matrix<T>(shard, name, "shape [num_classes, dim]", dtype_of_inputs<T>());
+  };
+  const auto read_biases = [](const py::array& shard, const Name& name) {
+    return read_column<T>(shard, name, dtype_of_inputs<T>());
   };
   return {read_table<T>(arrays.weights, strategy, "weights", read_rows),
-          read_table<T>(arrays.biases, strategy, "biases", read_column<T>)};
+          read_table<T>(arrays.biases, strategy, "biases", read_biases)};
 }
 
 template <class T>

@@ -1,5 +1,7 @@
 #include "numpy_view.hpp"
 
+#include <cstdlib>
+
 namespace manyclass::bindings {
 
 namespace {
@@ -51,10 +53,12 @@ void check_writable(const py::array& array, const Name& name) {
   if (!array.writeable()) {
     throw py::value_error(name + " is read-only; it is updated in place and must be writable");
   }
-  const bool overlaps = array.size() > 1 && array.shape(0) > 1 && array.strides(0) == 0;
-  if (overlaps) {
-    throw py::value_error(name + " has rows that share memory (a broadcast array); it is updated "
-                                 "in place and needs memory of its own for each row");
+  if (array.size() == 0 || array.shape(0) == 1) return;
+  const py::ssize_t row_bytes = array.nbytes() / array.shape(0);
+  if (std::abs(array.strides(0)) < row_bytes) {
+    throw py::value_error(name +
+                          " has rows that share memory (a broadcast or overlapping array); it is "
+                          "updated in place and needs memory of its own for each row");
   }
 }
 

@@ -47,16 +47,18 @@ void check_writable(const py::array& array, const Name& name);
 
 /// Views for reading; the array's own memory, whatever its strides along the first axis.
 template <class T>
-VectorView<const T> read_vector(const py::array& array, const Name& name) {
-  check_dtype<T>(array, name, dtype_name<T>());
+VectorView<const T> read_vector(const py::array& array, const Name& name,
+                                const char* wanted = dtype_name<T>()) {
+  check_dtype<T>(array, name, wanted);
   check_rank(array, name, 1, "one dimension");
   check_alignment(array, name);
   return {static_cast<const T*>(array.data()), array.shape(0), element_stride(array, name, 0)};
 }
 
 template <class T>
-MatrixView<const T> read_matrix(const py::array& array, const Name& name, const char* shape) {
-  check_dtype<T>(array, name, dtype_name<T>());
+MatrixView<const T> read_matrix(const py::array& array, const Name& name, const char* shape,
+                                const char* wanted = dtype_name<T>()) {
+  check_dtype<T>(array, name, wanted);
   check_rank(array, name, 2, shape);
   check_alignment(array, name);
   check_contiguous_rows(array, name);
@@ -66,8 +68,9 @@ MatrixView<const T> read_matrix(const py::array& array, const Name& name, const 
 
 /// A vector as a table of one column.
 template <class T>
-MatrixView<const T> read_column(const py::array& array, const Name& name) {
-  const VectorView<const T> vector = read_vector<T>(array, name);
+MatrixView<const T> read_column(const py::array& array, const Name& name,
+                                const char* wanted = dtype_name<T>()) {
+  const VectorView<const T> vector = read_vector<T>(array, name, wanted);
   return {vector.data, vector.size, 1, vector.stride};
 }
 

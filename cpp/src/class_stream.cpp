@@ -47,7 +47,8 @@ template <class T>
 void ClassStream<T>::fill_block(const MatrixView<const T>& rows, std::int64_t position,
                                 T* logits) const {
   for (std::int64_t r = 0; r < rows.rows; ++r) {
-    std::fill_n(logits + r * lanes_, lanes_, *layer_.biases.row(layer_.weights.class_at(position + r)));
+    std::fill_n(logits + r * lanes_, lanes_,
+                *layer_.biases.row(layer_.weights.class_at(position + r)));
   }
   kernels::table<T>().multiply_add(rows.rows, lanes_, rows.cols, rows.data, rows.row_stride, 1,
                                    transposed_, lanes_, logits, lanes_);
@@ -81,8 +82,8 @@ void true_logits(ClassStream<T>& stream, const Examples<T>& examples, std::int64
 
 template void true_logits(ClassStream<float>&, const Examples<float>&, std::int64_t, std::int64_t,
                           float*);
-template void true_logits(ClassStream<double>&, const Examples<double>&, std::int64_t,
-                          std::int64_t, double*);
+template void true_logits(ClassStream<double>&, const Examples<double>&, std::int64_t, std::int64_t,
+                          double*);
 template class ClassStream<float>;
 template class ClassStream<double>;
 template void check_labels(const OutputLayer<float>&, const Examples<float>&);

@@ -24,10 +24,8 @@ void check_table(const RowsView<const T>& table, const RowsView<T>& gradient, co
 
 template <class T>
 void check_gradients(const OutputLayer<T>& layer, const Examples<T>& examples,
-                     VectorView<const T> grad_loss, const DenseGradients<T>& gradients) {
+                     const DenseGradients<T>& gradients) {
   const std::int64_t batch = examples.inputs.rows;
-  require(grad_loss.data == nullptr || grad_loss.size == batch, "grad_loss has ", grad_loss.size,
-          " entries; it must have one for each of the ", batch, " examples");
   check_table(layer.weights, gradients.weights, "weights");
   check_table(layer.biases, gradients.biases, "biases");
   require(gradients.inputs.rows == batch && gradients.inputs.cols == examples.inputs.cols,
@@ -143,8 +141,8 @@ void FullGradient<T>::add_chunk(std::int64_t first, const RunningSoftmax<T>& sof
 template class FullGradient<float>;
 template class FullGradient<double>;
 template void check_gradients(const OutputLayer<float>&, const Examples<float>&,
-                              VectorView<const float>, const DenseGradients<float>&);
+                              const DenseGradients<float>&);
 template void check_gradients(const OutputLayer<double>&, const Examples<double>&,
-                              VectorView<const double>, const DenseGradients<double>&);
+                              const DenseGradients<double>&);
 
 }  // namespace manyclass

@@ -13,7 +13,7 @@ namespace manyclass {
 /// Refuses gradients whose shapes are not those of the layer and the inputs.
 template <class T>
 void check_gradients(const OutputLayer<T>& layer, const Examples<T>& examples,
-                     VectorView<const T> grad_loss, const DenseGradients<T>& gradients);
+                     const DenseGradients<T>& gradients);
 
 template <class T>
 class FullGradient {

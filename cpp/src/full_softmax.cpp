@@ -13,8 +13,9 @@ namespace manyclass {
 namespace {
 
 template <class T>
-void check_call(const OutputLayer<T>& layer, const Examples<T>& examples, VectorView<T> loss) {
-  check_examples(layer, examples);
+void check_call(const OutputLayer<T>& layer, const Examples<T>& examples,
+                VectorView<const T> grad_loss, VectorView<T> loss) {
+  check_examples(layer, examples, grad_loss);
   require(loss.size == examples.inputs.rows, "loss has ", loss.size,
           " entries; it must have one for each of the ", examples.inputs.rows, " examples");
   check_labels(layer, examples);
@@ -53,21 +54,20 @@ void for_each_chunk(ClassStream<T>& stream, std::int64_t batch, Work work) {
 template <class T>
 void full_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples, int num_threads,
                        VectorView<T> loss) {
-  check_call(layer, examples, loss);
+  check_call(layer, examples, {}, loss);
   Scratch scratch;
   ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch);
   RunningSoftmax<T> softmax(stream.num_segments(), scratch);
-  for_each_chunk(stream, examples.inputs.rows, [&](std::int64_t first) {
-    chunk_loss(stream, examples, first, softmax, loss);
-  });
+  for_each_chunk(stream, examples.inputs.rows,
+                 [&](std::int64_t first) { chunk_loss(stream, examples, first, softmax, loss); });
 }
 
 template <class T>
 void full_softmax_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& examples,
                                 VectorView<const T> grad_loss, int num_threads, VectorView<T> loss,
                                 const DenseGradients<T>& gradients) {
-  check_call(layer, examples, loss);
-  check_gradients(layer, examples, grad_loss, gradients);
+  check_call(layer, examples, grad_loss, loss);
+  check_gradients(layer, examples, gradients);
   const int threads = resolve_num_threads(num_threads);
   Scratch scratch;
   ClassStream<T> stream(layer, examples.inputs, threads, scratch);

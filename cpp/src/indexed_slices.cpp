@@ -24,17 +24,17 @@ void sum_group(const EntryGroups& groups, std::int64_t g, MatrixView<const T> va
 }  // namespace
 
 template <class T>
-IndexedSlices<T> sum_rows(VectorView<const std::int64_t> ids, MatrixView<const T> values,
+IndexedSlices<T> sum_rows(VectorView<const std::int64_t> indices, MatrixView<const T> values,
                           std::int64_t num_rows, int num_threads) {
-  require(ids.size == values.rows, "ids has ", ids.size, " entries, values has ", values.rows,
-          " rows; there must be one for each");
+  require(indices.size == values.rows, "indices has ", indices.size, " entries, values has ",
+          values.rows, " rows; there must be one for each");
   Scratch scratch;
-  auto* positions = scratch.take<std::int64_t>(ids.size);
-  for (std::int64_t i = 0; i < ids.size; ++i) {
-    require_class(ids[i], num_rows, "ids[", i, "]");
-    positions[i] = ids[i];
+  auto* positions = scratch.take<std::int64_t>(indices.size);
+  for (std::int64_t i = 0; i < indices.size; ++i) {
+    require_class(indices[i], num_rows, "indices[", i, "]");
+    positions[i] = indices[i];
   }
-  const EntryGroups groups = group_entries(positions, ids.size, num_rows, scratch);
+  const EntryGroups groups = group_entries(positions, indices.size, num_rows, scratch);
   IndexedSlices<T> result;
   result.indices = Buffer<std::int64_t>(groups.num_groups);
   result.values = Buffer<T>(groups.num_groups * values.cols);

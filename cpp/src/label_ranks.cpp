@@ -85,8 +85,7 @@ void label_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, int n
   Scratch scratch;
   ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch);
   T* marks = scratch.take<T>(examples.labels.cols * row<T>);
-  auto* above =
-      scratch.take<std::int64_t>(stream.num_segments() * examples.labels.cols * row<T>);
+  auto* above = scratch.take<std::int64_t>(stream.num_segments() * examples.labels.cols * row<T>);
   for (std::int64_t first = 0; first < examples.inputs.rows; first += row<T>) {
     stream.load(first, std::min(row<T>, examples.inputs.rows - first));
     chunk_ranks(layer, examples, first, stream, marks, above, ranks);

@@ -7,10 +7,9 @@ std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53U} * counter[0];
     const std::uint64_t b = std::uint64_t{0xCD9E8D57U} * counter[2];
-    counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0],
-               static_cast<std::uint32_t>(b),
-               static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1],
-               static_cast<std::uint32_t>(a)};
+    counter = {
+        static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b),
+        static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(a)};
     key[0] += 0x9E3779B9U;
     key[1] += 0xBB67AE85U;
   }
@@ -25,12 +24,12 @@ void PhiloxStream::skip(std::uint64_t blocks) {
 std::array<std::uint32_t, 4> PhiloxStream::words(std::uint64_t ahead) const {
   PhiloxStream place = *this;
   place.skip(ahead);
-  return philox4x32_10({static_cast<std::uint32_t>(place.block_),
-                        static_cast<std::uint32_t>(place.block_ >> 32),
-                        static_cast<std::uint32_t>(place.seed_.second),
-                        static_cast<std::uint32_t>(place.seed_.second >> 32)},
-                       {static_cast<std::uint32_t>(place.seed_.first),
-                        static_cast<std::uint32_t>(place.seed_.first >> 32)});
+  return philox4x32_10(
+      {static_cast<std::uint32_t>(place.block_), static_cast<std::uint32_t>(place.block_ >> 32),
+       static_cast<std::uint32_t>(place.seed_.second),
+       static_cast<std::uint32_t>(place.seed_.second >> 32)},
+      {static_cast<std::uint32_t>(place.seed_.first),
+       static_cast<std::uint32_t>(place.seed_.first >> 32)});
 }
 
 namespace {

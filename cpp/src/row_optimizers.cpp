@@ -72,13 +72,12 @@ void adagrad_apply(std::span<const RowUpdate<T>> updates, double learning_rate, 
   }
   const auto& kernel = kernels::table<T>();
   const T rate = static_cast<T>(learning_rate);
-  for_each_row(updates, resolve_num_threads(num_threads),
-               [&](const RowUpdate<T>& update, std::int64_t i) {
-                 const std::int64_t row = update.indices[i];
-                 kernel.adagrad(rate, static_cast<T>(initial), static_cast<T>(epsilon),
-                                update.values.row(i), update.state.row(row),
-                                update.variable.row(row), update.variable.cols);
-               });
+  for_each_row(
+      updates, resolve_num_threads(num_threads), [&](const RowUpdate<T>& update, std::int64_t i) {
+        const std::int64_t row = update.indices[i];
+        kernel.adagrad(rate, static_cast<T>(initial), static_cast<T>(epsilon), update.values.row(i),
+                       update.state.row(row), update.variable.row(row), update.variable.cols);
+      });
 }
 
 template void sgd_apply(std::span<const RowUpdate<float>>, double, int);

@@ -60,7 +60,8 @@ template <class T>
 SoftmaxTotal<T> RunningSoftmax<T>::total(std::int64_t l) const {
   constexpr std::int64_t row = ClassStream<T>::most_lanes;
   SoftmaxTotal<T> total{-std::numeric_limits<T>::infinity(), 0.0};
-  for (std::int64_t s = 0; s < num_segments_; ++s) total.top = std::max(total.top, top_[s * row + l]);
+  for (std::int64_t s = 0; s < num_segments_; ++s)
+    total.top = std::max(total.top, top_[s * row + l]);
   for (std::int64_t s = 0; s < num_segments_; ++s) {
     total.sum += sum_[s * row + l] * rescale(top_[s * row + l], total.top);
   }

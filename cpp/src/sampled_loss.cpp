@@ -17,7 +17,8 @@ SampledValuesView view_of(const SampledValues& values, std::int64_t num_true) {
 }
 
 template <class T>
-void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples) {
+void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
+                    VectorView<const T> grad_loss) {
   const std::int64_t num_classes = layer.weights.num_rows();
   require(num_classes >= 1, "weights has no rows; it needs one for each class");
   require(layer.weights.dim() >= 1, "weights has no columns; dim must be at least 1");
@@ -29,16 +30,16 @@ void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples) {
   require(examples.labels.cols >= 1, "labels has no columns; num_true must be at least 1");
   require(examples.labels.rows == examples.inputs.rows, "labels has ", examples.labels.rows,
           " rows, inputs has ", examples.inputs.rows, "; both must have one for each example");
+  require(grad_loss.data == nullptr || grad_loss.size == examples.inputs.rows, "grad_loss has ",
+          grad_loss.size, " entries; it must have one for each of the ", examples.inputs.rows,
+          " examples");
 }
 
 namespace {
 
 template <class T>
-void check_outputs(const Examples<T>& examples, VectorView<const T> grad_loss,
-                   VectorView<T> loss) {
+void check_loss(const Examples<T>& examples, VectorView<T> loss) {
   const std::int64_t batch = examples.inputs.rows;
-  require(grad_loss.data == nullptr || grad_loss.size == batch, "grad_loss has ", grad_loss.size,
-          " entries; it must have one for each of the ", batch, " examples");
   require(loss.size == batch, "loss has ", loss.size, " entries; it must have one for each of the ",
           batch, " examples");
 }
@@ -50,7 +51,7 @@ void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& exampl
                           const SampledValuesView& sampled, const SampledLossOptions& options,
                           VectorView<T> loss) {
   check_examples(layer, examples);
-  check_outputs<T>(examples, {}, loss);
+  check_loss(examples, loss);
   const int num_threads = resolve_num_threads(options.num_threads);
   Scratch scratch;
   StepPlan<T> plan = make_plan(layer, examples, sampled, scratch);
@@ -62,12 +63,14 @@ void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& exampl
 }
 
 template <class T>
-SampledGradients<T> sampled_softmax_loss_and_grad(
-    const OutputLayer<T>& layer, const Examples<T>& examples, const SampledValuesView& sampled,
-    const SampledLossOptions& options, VectorView<const T> grad_loss, VectorView<T> loss,
-    MatrixView<T> grad_inputs) {
-  check_examples(layer, examples);
-  check_outputs(examples, grad_loss, loss);
+SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T>& layer,
+                                                  const Examples<T>& examples,
+                                                  const SampledValuesView& sampled,
+                                                  const SampledLossOptions& options,
+                                                  VectorView<const T> grad_loss, VectorView<T> loss,
+                                                  MatrixView<T> grad_inputs) {
+  check_examples(layer, examples, grad_loss);
+  check_loss(examples, loss);
   require(grad_inputs.rows == examples.inputs.rows && grad_inputs.cols == examples.inputs.cols,
           "grad_inputs has shape [", grad_inputs.rows, ", ", grad_inputs.cols,
           "]; it must have the shape of inputs, [", examples.inputs.rows, ", ",
@@ -82,13 +85,13 @@ SampledGradients<T> sampled_softmax_loss_and_grad(
   return sum_by_class(layer, examples, plan, parts, num_threads, scratch);
 }
 
-#define MANYCLASS_INSTANTIATE(T)                                                                  \
-  template void check_examples(const OutputLayer<T>&, const Examples<T>&);                        \
-  template void sampled_softmax_loss(const OutputLayer<T>&, const Examples<T>&,                   \
-                                     const SampledValuesView&, const SampledLossOptions&,         \
-                                     VectorView<T>);                                              \
-  template SampledGradients<T> sampled_softmax_loss_and_grad(                                     \
-      const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&,                        \
+#define MANYCLASS_INSTANTIATE(T)                                                                \
+  template void check_examples(const OutputLayer<T>&, const Examples<T>&, VectorView<const T>); \
+  template void sampled_softmax_loss(const OutputLayer<T>&, const Examples<T>&,                 \
+                                     const SampledValuesView&, const SampledLossOptions&,       \
+                                     VectorView<T>);                                            \
+  template SampledGradients<T> sampled_softmax_loss_and_grad(                                   \
+      const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&,                      \
       const SampledLossOptions&, VectorView<const T>, VectorView<T>, MatrixView<T>);
 MANYCLASS_INSTANTIATE(float)
 MANYCLASS_INSTANTIATE(double)

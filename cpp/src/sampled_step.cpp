@@ -57,9 +57,12 @@ template <class T>
 typename SampledStep<T>::Lane* SampledStep<T>::make_lanes() {
   auto* lanes = scratch_.take<Lane>(num_threads_);
   for (int t = 0; t < num_threads_; ++t) {
-    lanes[t] = {scratch_.take<T>(plan_.dim * lanes_), scratch_.take<T>(plan_.num_true * lanes_),
-                scratch_.take<T>(lanes_),             scratch_.take<T>(lanes_),
-                scratch_.take<T>(lanes_),             scratch_.take<T>(lanes_),
+    lanes[t] = {scratch_.take<T>(plan_.dim * lanes_),
+                scratch_.take<T>(plan_.num_true * lanes_),
+                scratch_.take<T>(lanes_),
+                scratch_.take<T>(lanes_),
+                scratch_.take<T>(lanes_),
+                scratch_.take<T>(lanes_),
                 scratch_.take<T>(lanes_)};
   }
   return lanes;
@@ -170,7 +173,8 @@ typename SampledStep<T>::Parts SampledStep<T>::loss_and_grad(VectorView<const T>
   Lane* lanes = make_lanes();
   const std::int64_t tile_bytes = tile_size() * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t fitting = kept_logits_bytes / std::max<std::int64_t>(tile_bytes, 1);
-  const std::int64_t kept = std::clamp<std::int64_t>(fitting, 2, std::max<std::int64_t>(2, num_blocks()));
+  const std::int64_t kept =
+      std::clamp<std::int64_t>(fitting, 2, std::max<std::int64_t>(2, num_blocks()));
   T* logits = scratch_.take<T>(kept * tile_size());
   const Parts parts{scratch_.take<T>(plan_.num_labels()),
                     scratch_.take<T>(plan_.num_sampled * row_stride_),

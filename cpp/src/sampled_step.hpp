@@ -25,9 +25,9 @@ class SampledStep {
 
   /// The gradients before they are brought together by class.
   struct Parts {
-    T* labels = nullptr;             // [batch, num_true], of the true logits
-    T* candidates = nullptr;         // [num_sampled, row_stride], of the candidates' rows
-    T* candidate_biases = nullptr;   // [num_sampled]
+    T* labels = nullptr;            // [batch, num_true], of the true logits
+    T* candidates = nullptr;        // [num_sampled, row_stride], of the candidates' rows
+    T* candidate_biases = nullptr;  // [num_sampled]
     std::int64_t row_stride = 0;
   };
   Parts loss_and_grad(VectorView<const T> grad_loss, VectorView<T> loss, MatrixView<T> grad_inputs);

@@ -1,6 +1,7 @@
 #include "manyclass/samplers.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "checks.hpp"
 
@@ -10,6 +11,8 @@ namespace {
 
 // TensorFlow sets 2048 words a draw aside for every call, used or not; four words are a block.
 constexpr std::uint64_t blocks_per_draw = 2048 / 4;
+
+constexpr std::int64_t most_sampled = std::numeric_limits<std::int32_t>::max();
 
 float expected_count(float p, std::int64_t num_sampled, std::int64_t num_draws) {
   if (num_draws == num_sampled) return p * static_cast<float>(num_sampled);
@@ -35,6 +38,10 @@ float Sampler::count_probability(std::int64_t class_id) const {
   return static_cast<float>(probability(class_id));
 }
 
+std::uint64_t Sampler::blocks_of_call(std::int64_t num_draws) const {
+  return static_cast<std::uint64_t>(num_draws) * blocks_per_draw;
+}
+
 PhiloxStream Sampler::stream() const {
   const std::lock_guard lock(mutex_);
   return stream_;
@@ -49,14 +56,15 @@ PhiloxStream Sampler::reserve(std::int64_t num_draws, std::optional<Seed> seed) 
   const std::lock_guard lock(mutex_);
   if (seed) stream_ = PhiloxStream(*seed);
   const PhiloxStream mine = stream_;
-  stream_.skip(static_cast<std::uint64_t>(num_draws) * blocks_per_draw);
+  stream_.skip(blocks_of_call(num_draws));
   return mine;
 }
 
-SampledValues Sampler::sample(MatrixView<const std::int64_t> true_classes,
-                              std::int64_t num_sampled, bool unique, std::optional<Seed> seed,
-                              std::string_view argument) {
+SampledValues Sampler::sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
+                              bool unique, std::optional<Seed> seed, std::string_view argument) {
   require(num_sampled >= 1, "num_sampled is ", num_sampled, "; it must be at least 1");
+  require(num_sampled <= most_sampled, "num_sampled is ", num_sampled, "; it must be at most ",
+          most_sampled);
   require(!unique || num_sampled <= num_classes_, "num_sampled is ", num_sampled,
           ", more than num_classes ", num_classes_, " with unique candidates");
   require(!unique || num_sampled <= num_drawable(), "num_sampled is ", num_sampled,

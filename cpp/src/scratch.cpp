@@ -70,7 +70,8 @@ Scratch::Scratch() : arena_(take_kept()) {}
 Scratch::~Scratch() {
   // Several blocks mean that the call outgrew what was kept: the largest serves better next time.
   while (arena_->blocks.size() > 1 || (!arena_->blocks.empty() && arena_->total() > most_kept)) {
-    const bool last_is_larger = arena_->blocks.size() > 1 && arena_->blocks.back().size <= most_kept;
+    const bool last_is_larger =
+        arena_->blocks.size() > 1 && arena_->blocks.back().size <= most_kept;
     arena_->blocks.erase(last_is_larger ? arena_->blocks.begin() : arena_->blocks.end() - 1);
   }
   arena_->used = 0;

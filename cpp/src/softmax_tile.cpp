@@ -57,7 +57,7 @@ template void softmax_loss(const LogitsTile<float>&, const SoftmaxSums<float>&, 
 template void softmax_loss(const LogitsTile<double>&, const SoftmaxSums<double>&, double*, double*);
 template void softmax_gradient(const LogitsTile<float>&, const SoftmaxSums<float>&, const float*,
                                float*);
-template void softmax_gradient(const LogitsTile<double>&, const SoftmaxSums<double>&,
-                               const double*, double*);
+template void softmax_gradient(const LogitsTile<double>&, const SoftmaxSums<double>&, const double*,
+                               double*);
 
 }  // namespace manyclass

@@ -18,9 +18,9 @@ void number_rows(const RowsView<const T>& table, const std::int64_t* positions,
   result.indices = Buffer<std::int64_t>(num_positions);
   result.shard_begin.push_back(0);
   for (std::int64_t p = 0; p < table.num_shards(); ++p) {
-    const std::int64_t* end = std::lower_bound(positions + result.shard_begin.back(),
-                                               positions + num_positions,
-                                               table.first_position(p + 1));
+    const std::int64_t* end =
+        std::lower_bound(positions + result.shard_begin.back(), positions + num_positions,
+                         table.first_position(p + 1));
     for (std::int64_t i = result.shard_begin.back(); i < end - positions; ++i) {
       result.indices[i] = positions[i] - table.first_position(p);
     }
@@ -53,7 +53,7 @@ void sum_group(const Examples<T>& examples, const StepPlan<T>& plan,
 // The biases may be cut into shards otherwise than the weights; then they have another order.
 template <class T>
 IndexedSlices<T> order_biases(const OutputLayer<T>& layer, const EntryGroups& groups,
-                           const T* bias_sums, Scratch& scratch) {
+                              const T* bias_sums, Scratch& scratch) {
   auto* positions = scratch.take<std::int64_t>(groups.num_groups);
   for (std::int64_t g = 0; g < groups.num_groups; ++g) {
     positions[g] = layer.biases.position(layer.weights.class_at(groups.positions[g]));

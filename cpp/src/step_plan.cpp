@@ -23,8 +23,7 @@ void check_counts(const SampledValuesView& sampled, std::int64_t batch, std::int
           "true_expected_count has shape [", truth.rows, ", ", truth.cols,
           "]; it must broadcast to labels' shape [", batch, ", ", num_true, "]");
   const CountsView& counts = sampled.sampled_expected_count;
-  require(counts.rows == 1 &&
-              (counts.cols == sampled.sampled_candidates.size || counts.cols == 1),
+  require(counts.rows == 1 && (counts.cols == sampled.sampled_candidates.size || counts.cols == 1),
           "sampled_expected_count has ", counts.cols, " entries, sampled_candidates has ",
           sampled.sampled_candidates.size);
 }
@@ -53,15 +52,15 @@ StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
     for (std::int64_t j = 0; j < plan.num_true; ++j) {
       const std::int64_t label = examples.labels.row(i)[j];
       require_class(label, num_classes, "labels[", i, ", ", j, "]");
-      add(label, log_count(sampled.true_expected_count.at(i, j), "true_expected_count[", i, ", ",
-                           j, "]"));
+      add(label,
+          log_count(sampled.true_expected_count.at(i, j), "true_expected_count[", i, ", ", j, "]"));
     }
   }
   for (std::int64_t k = 0; k < plan.num_sampled; ++k) {
     const std::int64_t candidate = sampled.sampled_candidates[k];
     require_class(candidate, num_classes, "sampled_candidates[", k, "]");
-    add(candidate, log_count(sampled.sampled_expected_count.at(0, k), "sampled_expected_count[", k,
-                             "]"));
+    add(candidate,
+        log_count(sampled.sampled_expected_count.at(0, k), "sampled_expected_count[", k, "]"));
   }
   plan.positions = positions;
   plan.offsets = offsets;

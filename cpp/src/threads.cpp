@@ -20,8 +20,8 @@ namespace {
 
 constexpr int most_threads = 1024;
 
-thread_local bool in_task = false;   // nested calls stay in this thread
-thread_local bool in_pool = false;   // a thread of the pool never asks about interrupts
+thread_local bool in_task = false;  // nested calls stay in this thread
+thread_local bool in_pool = false;  // a thread of the pool never asks about interrupts
 
 // One parallel_for, on its caller's stack. The counters are under the pool's mutex, but for the
 // next index, which threads take without it.
@@ -31,8 +31,8 @@ struct Job {
   detail::Task task;
   void* context;
   std::atomic<std::int64_t> next{0};
-  int helpers = 0;   // threads of the pool that ever joined; they number the lanes
-  int running = 0;   // of those, how many are still at work
+  int helpers = 0;  // threads of the pool that ever joined; they number the lanes
+  int running = 0;  // of those, how many are still at work
   std::exception_ptr error{};
   std::mutex error_mutex{};
   Job* following = nullptr;

@@ -40,17 +40,16 @@ class ClassSet {
   int shift_;
 };
 
-// Up to this many draws are made one by one, exactly as TensorFlow makes them.
-std::int64_t most_rejection_draws(std::size_t num_sampled) {
-  return std::max<std::int64_t>(64 * static_cast<std::int64_t>(num_sampled), 1 << 16);
-}
-
 double open_uniform(PhiloxReader& reader) { return reader.next_double() + 0x1p-53; }
 
 }  // namespace
 
+std::int64_t Sampler::most_rejection_draws(std::int64_t num_sampled) {
+  return std::max<std::int64_t>(64 * num_sampled, 1 << 16);
+}
+
 std::int64_t Sampler::draw_unique(PhiloxReader& reader, std::span<std::int64_t> out) const {
-  const std::int64_t most = most_rejection_draws(out.size());
+  const std::int64_t most = most_rejection_draws(static_cast<std::int64_t>(out.size()));
   ClassSet kept(out.size());
   std::size_t num_kept = 0;
   std::int64_t num_draws = 0;

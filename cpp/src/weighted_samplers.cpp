@@ -35,7 +35,8 @@ UnigramSampler::UnigramSampler(VectorView<const double> counts, double distortio
   const double most = double{std::numeric_limits<float>::max()} / static_cast<double>(counts.size);
   for (std::int64_t c = 0; c < counts.size; ++c) {
     check_weight(counts[c], c, std::numeric_limits<double>::max(), "counts");
-    const double power = std::pow(counts[c], distortion);
+    // TensorFlow reads counts as float32.
+    const double power = std::pow(double{static_cast<float>(counts[c])}, distortion);
     check_weight(power, c, most, "counts");
     const auto weight = static_cast<float>(power);
     weights_[static_cast<std::size_t>(c)] = weight;
@@ -86,6 +87,13 @@ AliasSampler::AliasSampler(VectorView<const double> weights, Seed seed)
 
 double AliasSampler::probability(std::int64_t class_id) const {
   return weights_[static_cast<std::size_t>(class_id)] / total_;
+}
+
+std::uint64_t AliasSampler::blocks_of_call(std::int64_t num_draws) const {
+  // Half a block for each draw by rejection, one for each class and candidate after that; the last
+  // batch of rejection may overshoot its bound by num_draws.
+  const std::int64_t by_rejection = most_rejection_draws(num_draws) + num_draws;
+  return static_cast<std::uint64_t>(by_rejection + num_classes() + num_draws);
 }
 
 void AliasSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const {

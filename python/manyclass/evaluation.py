@@ -89,6 +89,7 @@ def full_softmax_loss_and_grad(
     Returns
     -------
     loss : array, shape [batch]
+        In the dtype of inputs.
     gradients : Gradients
         Dense arrays of the shapes of weights, biases (lists of them for shards) and inputs.
     """

@@ -62,7 +62,7 @@ class IndexedSlices(NamedTuple):
         rows = as_array(values, "values")
         if tuple(dense_shape[1:]) != rows.shape[1:]:
             raise ValueError(
-                f"dense_shape is {tuple(dense_shape)}, values has shape {rows.shape}; "
+                f"dense_shape is {list(dense_shape)}, values has shape {list(rows.shape)}; "
                 "all axes but the first must agree"
             )
         ((summed, ids),) = _core.sum_rows(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, IdArray, Table, as_array, as_ids, as_table
+from manyclass._integers import as_integer
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.samplers import LogUniformSampler, SampledValues, Sampler
@@ -152,6 +153,7 @@ def sampled_softmax_loss_and_grad(
     Returns
     -------
     loss : array, shape [batch]
+        In the dtype of inputs.
     gradients : Gradients
         ``weights`` and ``biases`` as `IndexedSlices` with each touched row once (a list of them
         for shards, rows numbered within the shard), ``inputs`` as an array. Expected counts are
@@ -179,9 +181,10 @@ def sampled_softmax_loss_and_grad(
 
 def _labels(labels: ArrayLike, num_true: int) -> IdArray:
     array = as_ids(labels, "labels")
-    if array.ndim == 2 and array.shape[1] != num_true:
+    columns = as_integer(num_true, "num_true")
+    if array.ndim == 2 and array.shape[1] != columns:
         raise ValueError(
-            f"labels must have shape [batch, num_true] = [{array.shape[0]}, {num_true}], got "
+            f"labels must have shape [batch, num_true] = [{array.shape[0]}, {columns}], got "
             f"{list(array.shape)}"
         )
     return array
@@ -192,11 +195,12 @@ def _tables(
 ) -> tuple[Array | list[Array], Array | list[Array]]:
     table = as_table(weights, "weights")
     shards = table if isinstance(table, list) else [table]
-    rows = sum(len(shard) for shard in shards if shard.ndim)
-    if num_classes < 1 or num_classes > rows:
+    number = as_integer(num_classes, "num_classes")
+    # The core refuses other ranks; only then are there rows to count.
+    rows = sum(len(shard) for shard in shards) if all(s.ndim == 2 for s in shards) else number
+    if number < 1 or number > rows:
         raise ValueError(
-            f"num_classes is {num_classes}; it must be at least 1 and at most the {rows} rows of "
-            "weights"
+            f"num_classes is {number}; it must be at least 1 and at most the {rows} rows of weights"
         )
     return table, as_table(biases, "biases")
 
@@ -209,28 +213,38 @@ def _candidates(
     num_classes: int,
 ) -> _core.Candidates:
     """Return the candidates, or what they are to be drawn from."""
+    size = as_integer(num_sampled, "num_sampled")
     if sampled_values is not None:
         if sampler is not None:
             raise ValueError("sampled_values and sampler are both given; only one may be")
-        candidates, truth, sampled = sampled_values
-        ids = as_ids(candidates, "sampled_candidates")
-        if ids.ndim == 1 and len(ids) != num_sampled:
-            raise ValueError(
-                f"num_sampled is {num_sampled}, sampled_values has {len(ids)} candidates"
-            )
-        return (
-            ids,
-            as_array(truth, "true_expected_count"),
-            as_array(sampled, "sampled_expected_count"),
-        )
+        return _given(sampled_values, size)
     if sampler is None:
         fresh = LogUniformSampler(num_classes, seed=seed)
-        return fresh._core, num_sampled, None
+        return fresh._core, size, None
+    if not isinstance(sampler, Sampler):
+        raise TypeError(f"sampler is {sampler!r}; it must be a sampler such as LogUniformSampler")
     if sampler.num_classes != num_classes:
-        raise ValueError(
-            f"num_classes is {num_classes}, sampler has {sampler.num_classes} classes"
+        raise ValueError(f"num_classes is {num_classes}, sampler has {sampler.num_classes} classes")
+    return sampler._core, size, None if seed is None else resolve_seed(seed)
+
+
+def _given(
+    sampled_values: SampledValues | tuple[ArrayLike, ArrayLike, ArrayLike], num_sampled: int
+) -> tuple[Array, Array, Array]:
+    if not isinstance(sampled_values, tuple | list) or len(sampled_values) != 3:
+        raise TypeError(
+            "sampled_values must be a tuple of three arrays (sampled_candidates, "
+            f"true_expected_count, sampled_expected_count), got {type(sampled_values).__name__}"
         )
-    return sampler._core, num_sampled, None if seed is None else resolve_seed(seed)
+    candidates, truth, sampled = sampled_values
+    ids = as_ids(candidates, "sampled_candidates")
+    if ids.ndim == 1 and len(ids) != num_sampled:
+        raise ValueError(f"num_sampled is {num_sampled}, sampled_values has {len(ids)} candidates")
+    return (
+        ids,
+        as_array(truth, "true_expected_count"),
+        as_array(sampled, "sampled_expected_count"),
+    )
 
 
 def _slices(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -141,20 +142,24 @@ def _pairs(variable: Variable, slices: Slices) -> list[tuple[Array, Array, Array
         array = as_array(table, "variable")
         if tuple(part.dense_shape) != array.shape:
             raise ValueError(
-                f"slices has dense_shape {tuple(part.dense_shape)}, variable has shape "
-                f"{array.shape}; they must be the same"
+                f"slices has dense_shape {list(part.dense_shape)}, variable has shape "
+                f"{list(array.shape)}; they must be the same"
             )
         pairs.append((array, as_ids(part.indices, "indices"), as_array(part.values, "values")))
     return pairs
 
 
 def _positive(value: float, name: str) -> float:
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"{name} is {value}; it must be above zero and finite")
-    return float(value)
+    number = _not_negative(value, name)
+    if number == 0:
+        raise ValueError(f"{name} is {value}; it must be above zero")
+    return number
 
 
 def _not_negative(value: float, name: str) -> float:
-    if not (value >= 0 and math.isfinite(value)):
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}; it must be a real number")
+    number = float(value)
+    if not (number >= 0 and math.isfinite(number)):
         raise ValueError(f"{name} is {value}; it must be finite and not negative")
-    return float(value)
+    return number

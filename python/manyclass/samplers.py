@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, as_array, as_ids
+from manyclass._integers import as_integer
 from manyclass._seeds import SeedLike, resolve_seed
 
 
@@ -83,7 +84,8 @@ class Sampler:
         """
         labels = as_ids(true_classes, "true_classes")
         restart = None if seed is None else resolve_seed(seed)
-        return SampledValues(*self._core.sample(labels, num_sampled, unique, restart))
+        size = as_integer(num_sampled, "num_sampled")
+        return SampledValues(*self._core.sample(labels, size, unique, restart))
 
     def draw(self, size: int, *, seed: SeedLike = None) -> IdArray:
         """Draw classes independently.
@@ -100,7 +102,8 @@ class Sampler:
         array of int64, shape [size]
             The candidates that `sample` gives with ``unique=False``.
         """
-        return self._core.draw(size, None if seed is None else resolve_seed(seed))
+        restart = None if seed is None else resolve_seed(seed)
+        return self._core.draw(as_integer(size, "size"), restart)
 
     def probability(self, ids: ArrayLike) -> NDArray[np.float64]:
         """Return the probability of each class in one draw.
@@ -108,10 +111,12 @@ class Sampler:
         Parameters
         ----------
         ids : array of int64, any shape
+            Classes.
 
         Returns
         -------
         array of float64, the shape of ids
+            They sum to 1 over all classes.
 
         Raises
         ------
@@ -123,7 +128,11 @@ class Sampler:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place in the stream; `load_state_dict` of a like sampler continues there."""
-        return {"num_classes": self.num_classes, "stream": self._core.stream()}
+        return {
+            "sampler": type(self).__name__,
+            "num_classes": self.num_classes,
+            "stream": self._core.stream(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue at the place that `state_dict` told.
@@ -131,17 +140,22 @@ class Sampler:
         Raises
         ------
         ValueError
-            If the state is that of a sampler of another size, or no state.
+            If the state is of another sampler or of another number of classes, or is no state.
         """
-        stream = state.get("stream")
-        if stream is None or len(stream) != 3:
-            raise ValueError('state has no "stream" of three integers; it is no sampler\'s state')
-        if state.get("num_classes") != self.num_classes:
-            raise ValueError(
-                f"state is of a sampler of {state.get('num_classes')} classes, this one has "
-                f"{self.num_classes}"
-            )
-        self._core.set_stream(*stream)
+        mine = self.state_dict()
+        for key in ("sampler", "num_classes"):
+            if state.get(key) != mine[key]:
+                raise ValueError(
+                    f'state has "{key}" {state.get(key)!r}, this sampler has {mine[key]!r}'
+                )
+        words = state.get("stream")
+        if (
+            not isinstance(words, tuple | list)
+            or len(words) != 3
+            or not all(isinstance(word, int) and 0 <= word < 2**64 for word in words)
+        ):
+            raise ValueError('state has no "stream" of three unsigned 64-bit integers')
+        self._core.set_stream(*words)
 
 
 class UniformSampler(Sampler):
@@ -150,12 +164,15 @@ class UniformSampler(Sampler):
     Parameters
     ----------
     num_classes : int
+        At least 1.
     seed : int, pair of int, numpy.random.Generator, optional
         Where the stream starts; fresh entropy if None.
     """
 
     def __init__(self, num_classes: int, *, seed: SeedLike = None) -> None:
-        super().__init__(_core.UniformSampler(num_classes, resolve_seed(seed)))
+        super().__init__(
+            _core.UniformSampler(as_integer(num_classes, "num_classes"), resolve_seed(seed))
+        )
 
 
 class LogUniformSampler(Sampler):
@@ -167,16 +184,22 @@ class LogUniformSampler(Sampler):
     Parameters
     ----------
     num_classes : int
+        At least 1.
     seed : int, pair of int, numpy.random.Generator, optional
         Where the stream starts; fresh entropy if None.
     """
 
     def __init__(self, num_classes: int, *, seed: SeedLike = None) -> None:
-        super().__init__(_core.LogUniformSampler(num_classes, resolve_seed(seed)))
+        super().__init__(
+            _core.LogUniformSampler(as_integer(num_classes, "num_classes"), resolve_seed(seed))
+        )
 
 
 class UnigramSampler(Sampler):
     """Classes in proportion to a power of their counts: TensorFlow's fixed unigram sampler.
+
+    Candidates are TensorFlow's. So are expected counts wherever its float32 sum of the weights is
+    exact; where it is not (it stops counting ones at 2**24), ours still are.
 
     Parameters
     ----------

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from manyclass import _core
+from manyclass._integers import as_integer
+
+_MOST_THREADS = 1024
 
 
 def set_num_threads(num_threads: int) -> None:
@@ -18,7 +21,7 @@ def set_num_threads(num_threads: int) -> None:
     ValueError
         If ``num_threads`` lies outside [1, 1024].
     """
-    _core.set_num_threads(num_threads)
+    _core.set_num_threads(thread_argument(num_threads))
 
 
 def get_num_threads() -> int:
@@ -35,6 +38,7 @@ def thread_argument(num_threads: int | None) -> int:
     """Return ``num_threads`` as the core takes it, where 0 stands for `get_num_threads`."""
     if num_threads is None:
         return 0
-    if num_threads < 1:
-        raise ValueError(f"num_threads is {num_threads}; it must be at least 1")
-    return num_threads
+    number = as_integer(num_threads, "num_threads")
+    if not 1 <= number <= _MOST_THREADS:
+        raise ValueError(f"num_threads is {number}; it must lie in [1, {_MOST_THREADS}]")
+    return number

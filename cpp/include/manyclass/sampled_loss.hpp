@@ -66,9 +66,11 @@ struct SampledGradients {
 };
 
 /// Throws std::invalid_argument if shapes disagree or a size is zero where it must not be. The
-/// functions below do so too; this is for who must know before drawing candidates.
+/// functions below do so too; this is for who must know before drawing candidates. A null
+/// `grad_loss` is none.
 template <class T>
-void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples);
+void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
+                    VectorView<const T> grad_loss = {});
 
 /// loss[i] = logsumexp of row i's logits minus the mean of its true logits, where the logits are
 ///   t[i, j] = <x_i, W[y_ij]> + b[y_ij] - log true_expected_count[i, j]
@@ -86,9 +88,11 @@ void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& exampl
 /// The loss and the gradients of sum_i grad_loss[i] * loss[i]; a null `grad_loss` is all ones.
 /// `grad_inputs` is [batch, dim].
 template <class T>
-SampledGradients<T> sampled_softmax_loss_and_grad(
-    const OutputLayer<T>& layer, const Examples<T>& examples, const SampledValuesView& sampled,
-    const SampledLossOptions& options, VectorView<const T> grad_loss, VectorView<T> loss,
-    MatrixView<T> grad_inputs);
+SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T>& layer,
+                                                  const Examples<T>& examples,
+                                                  const SampledValuesView& sampled,
+                                                  const SampledLossOptions& options,
+                                                  VectorView<const T> grad_loss, VectorView<T> loss,
+                                                  MatrixView<T> grad_inputs);
 
 }  // namespace manyclass

@@ -60,8 +60,12 @@ class Sampler {
   virtual void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const = 0;
   /// The float32 probability that expected counts are computed from.
   virtual float count_probability(std::int64_t class_id) const;
+  /// The blocks of the stream that a call of `num_draws` draws passes, whatever it uses.
+  virtual std::uint64_t blocks_of_call(std::int64_t num_draws) const;
   /// How many classes have a probability above zero.
   virtual std::int64_t num_drawable() const { return num_classes_; }
+  /// Up to so many draws, unique candidates are drawn one by one, exactly as TensorFlow does.
+  static std::int64_t most_rejection_draws(std::int64_t num_sampled);
 
  private:
   PhiloxStream reserve(std::int64_t num_draws, std::optional<Seed> seed);
@@ -78,7 +82,9 @@ class Sampler {
 class UniformSampler final : public Sampler {
  public:
   UniformSampler(std::int64_t num_classes, Seed seed) : Sampler(num_classes, seed) {}
-  double probability(std::int64_t) const override { return 1.0 / static_cast<double>(num_classes()); }
+  double probability(std::int64_t) const override {
+    return 1.0 / static_cast<double>(num_classes());
+  }
 
  protected:
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
@@ -118,7 +124,8 @@ class UnigramSampler final : public Sampler {
   std::unique_ptr<AliasTable> table_;
 };
 
-/// P(c) in proportion to weights[c], in double precision and one 64-bit word a draw.
+/// P(c) in proportion to weights[c], in double precision and one 64-bit word a draw. Calls never
+/// share words of the stream, however many draws are made again.
 class AliasSampler final : public Sampler {
  public:
   /// Throws std::invalid_argument unless there are 1 to 2^32 weights, all finite, none negative,
@@ -128,6 +135,7 @@ class AliasSampler final : public Sampler {
 
  protected:
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
+  std::uint64_t blocks_of_call(std::int64_t num_draws) const override;
   std::int64_t num_drawable() const override { return num_drawable_; }
 
  private:

@@ -49,10 +49,10 @@ template <class T>
 struct ExpConstants;
 template <>
 struct ExpConstants<float> {
-  static constexpr float least = -87.33654F;         // log of the smallest normal number
-  static constexpr float round = 0x1.8p23F;          // adding it rounds to an integer
+  static constexpr float least = -87.33654F;  // log of the smallest normal number
+  static constexpr float round = 0x1.8p23F;   // adding it rounds to an integer
   static constexpr float log2e = 0x1.715476p+0F;
-  static constexpr float ln2_high = 0x1.62e4p-1F;    // few enough bits for n * ln2_high to be exact
+  static constexpr float ln2_high = 0x1.62e4p-1F;  // few enough bits for n * ln2_high to be exact
   static constexpr float ln2_low = 0x1.7f7d1cp-20F;
   static constexpr int mantissa_bits = 23;
   static constexpr int bias = 127;
@@ -70,10 +70,20 @@ struct ExpConstants<double> {
   static constexpr int terms = 13;
 };
 
-inline constexpr double inverse_factorial[] = {
-    1.0,          1.0,           1.0 / 2,        1.0 / 6,         1.0 / 24,
-    1.0 / 120,    1.0 / 720,     1.0 / 5040,     1.0 / 40320,     1.0 / 362880,
-    1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+inline constexpr double inverse_factorial[] = {1.0,
+                                               1.0,
+                                               1.0 / 2,
+                                               1.0 / 6,
+                                               1.0 / 24,
+                                               1.0 / 120,
+                                               1.0 / 720,
+                                               1.0 / 5040,
+                                               1.0 / 40320,
+                                               1.0 / 362880,
+                                               1.0 / 3628800,
+                                               1.0 / 39916800,
+                                               1.0 / 479001600,
+                                               1.0 / 6227020800};
 
 template <class T>
 inline Vector<T> exp_of(Vector<T> x) {
@@ -127,8 +137,7 @@ inline void tile(std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_
 
 template <class T, int rows, int vectors>
 inline void tile_of(std::int64_t m, std::int64_t k, const T* a, std::int64_t a_row,
-                    std::int64_t a_col, const T* b, std::int64_t b_row, T* c,
-                    std::int64_t c_row) {
+                    std::int64_t a_col, const T* b, std::int64_t b_row, T* c, std::int64_t c_row) {
   if (m == rows) {
     tile<T, rows, vectors>(k, a, a_row, a_col, b, b_row, c, c_row);
   } else if constexpr (rows > 1) {

@@ -18,8 +18,8 @@ struct KernelTable {
   /// C[m, n] += A[m, k] B[k, n]. A has both strides free; rows of B and C are contiguous. Each
   /// element's sum over k is cut into fixed stretches, whatever m and n are.
   void (*multiply_add)(std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
-                       std::int64_t a_row, std::int64_t a_col, const T* b, std::int64_t b_row,
-                       T* c, std::int64_t c_row);
+                       std::int64_t a_row, std::int64_t a_col, const T* b, std::int64_t b_row, T* c,
+                       std::int64_t c_row);
 
   /// out[d, l] = in[l, d]; lanes beyond `rows` become 0.
   void (*transpose)(const T* in, std::int64_t rows, std::int64_t cols, std::int64_t in_row, T* out,

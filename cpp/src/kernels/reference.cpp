@@ -38,8 +38,8 @@ void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, st
   // One product of a column and a row at a time: every element's sum has the same order,
   // whatever the shape, which Eigen's own matrix product does not promise.
   for (std::int64_t p = 0; p < k; ++p) {
-    view(c, m, n, c_row).matrix() += view(a + p * a_col, m, 1, a_row).matrix() *
-                                     view(b + p * b_row, 1, n, b_row).matrix();
+    view(c, m, n, c_row).matrix() +=
+        view(a + p * a_col, m, 1, a_row).matrix() * view(b + p * b_row, 1, n, b_row).matrix();
   }
 }
 

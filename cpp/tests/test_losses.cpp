@@ -1,0 +1,75 @@
+// The C++ interface by itself; tests in Python compare the numbers with an oracle.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "manyclass/full_softmax.hpp"
+#include "manyclass/label_ranks.hpp"
+#include "manyclass/row_optimizers.hpp"
+#include "manyclass/sampled_loss.hpp"
+
+using namespace manyclass;
+
+namespace {
+
+// Two classes, one of them the label: the softmax has a closed form.
+struct TwoClasses {
+  std::vector<double> weights{1.0, -1.0};
+  std::vector<double> biases{0.25, 0.0};
+  std::vector<std::int64_t> labels{0};
+  std::vector<double> inputs{0.5};
+  OutputLayer<double> layer{RowsView<const double>({weights.data(), 2, 1, 1}),
+                            RowsView<const double>({biases.data(), 2, 1, 1})};
+  Examples<double> examples{{labels.data(), 1, 1, 1}, {inputs.data(), 1, 1, 1}};
+  double gap = 1.25;  // logit of class 0 minus that of class 1
+};
+
+}  // namespace
+
+TEST_CASE("All classes as candidates of count 1 give the full softmax") {
+  const TwoClasses two;
+  const std::vector<std::int64_t> candidates{0, 1};
+  const std::vector<float> ones{1.0F, 1.0F};
+  const SampledValuesView sampled{
+      {candidates.data(), 2}, {ones.data(), 1, 1, 0}, {ones.data(), 1, 2, 2}};
+  double loss = 0.0;
+  double grad_input = 0.0;
+  const auto gradients = sampled_softmax_loss_and_grad<double>(
+      two.layer, two.examples, sampled, {}, {}, {&loss, 1}, {&grad_input, 1, 1, 1});
+  const double p = 1.0 / (1.0 + std::exp(two.gap));  // of the wrong class
+  CHECK(loss == doctest::Approx(-std::log1p(-p)).epsilon(1e-14));
+  CHECK(grad_input == doctest::Approx(-2.0 * p).epsilon(1e-14));
+  REQUIRE(gradients.weights.indices.size() == 2);
+  CHECK(gradients.weights.values[0] == doctest::Approx(-0.5 * p).epsilon(1e-14));
+  CHECK(gradients.biases.values[1] == doctest::Approx(p).epsilon(1e-14));
+
+  double full = 0.0;
+  full_softmax_loss<double>(two.layer, two.examples, 1, {&full, 1});
+  CHECK(full == doctest::Approx(loss).epsilon(1e-14));
+  std::int64_t rank = 0;
+  label_ranks<double>(two.layer, two.examples, 1, {&rank, 1, 1, 1});
+  CHECK(rank == 1);
+}
+
+TEST_CASE("Refused calls write nothing") {
+  const TwoClasses two;
+  std::vector<std::int64_t> bad_labels{2};
+  const Examples<double> examples{{bad_labels.data(), 1, 1, 1}, two.examples.inputs};
+  double loss = 42.0;
+  CHECK_THROWS_WITH(full_softmax_loss<double>(two.layer, examples, 1, {&loss, 1}),
+                    doctest::Contains("labels[0, 0] is 2, outside [0, 2)"));
+  LogUniformSampler sampler(2, {1, 2});
+  CHECK_THROWS_WITH(sampler.sample(examples.labels, 1, true, {}, "labels"),
+                    doctest::Contains("labels[0, 0] is 2"));
+  CHECK(sampler.stream().block() == 0);
+  CHECK(loss == 42.0);
+
+  std::vector<double> table{1.0, 1.0};
+  const std::vector<std::int64_t> rows{0, 2};
+  const std::vector<double> values{1.0, 1.0};
+  const std::vector<RowUpdate<double>> updates{
+      {{table.data(), 2, 1, 1}, {}, {rows.data(), 2}, {values.data(), 2, 1, 1}}};
+  CHECK_THROWS_WITH(sgd_apply<double>(updates, 0.1, 1), doctest::Contains("indices[1] is 2"));
+  CHECK(table == std::vector<double>{1.0, 1.0});
+}

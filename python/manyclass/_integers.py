@@ -1,0 +1,26 @@
+"""Integer arguments."""
+
+from __future__ import annotations
+
+import operator
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+
+def as_integer(value: object, name: str) -> int:
+    """Return ``value`` as an int that the core can hold.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer: a float is refused even where it is whole.
+    ValueError
+        If it does not fit 64 bits.
+    """
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; it must be an integer") from None
+    if not _LEAST <= number <= _MOST:
+        raise ValueError(f"{name} is {number}; it must fit a signed 64-bit integer")
+    return number

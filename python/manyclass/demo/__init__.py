@@ -1,0 +1,1 @@
+"""A next-token model over a large vocabulary, trained end to end: ``python -m manyclass.demo``."""
