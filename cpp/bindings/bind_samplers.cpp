@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "manyclass/alias_sampler.hpp"
+
 #include "manyclass/samplers.hpp"
 #include "module.hpp"
 #include "numpy_view.hpp"

@@ -10,16 +10,16 @@ namespace {
 
 // The smallest t with k < p 2^32  <=>  k < t for every 32-bit k; 2^32 itself does not fit, but a
 // full bucket is its own alias.
-std::uint32_t threshold_of(double p, AliasTable::Thresholds thresholds) {
-  if (thresholds == AliasTable::Thresholds::float32) p = static_cast<float>(p);
+std::uint32_t threshold_of(double p, AliasThresholds thresholds) {
+  if (thresholds == AliasThresholds::float32) p = static_cast<float>(p);
   constexpr double most = std::numeric_limits<std::uint32_t>::max();
   return static_cast<std::uint32_t>(std::min(std::ceil(p * 0x1p32), most));
 }
 
 }  // namespace
 
-AliasTable::AliasTable(std::span<const double> scaled, Thresholds thresholds)
-    : entries_(scaled.size()) {
+void fill_alias_entries(std::span<const double> scaled, AliasThresholds thresholds,
+                        std::span<AliasEntry> entries) {
   std::vector<double> left(scaled.begin(), scaled.end());
   std::vector<std::uint32_t> low;
   std::vector<std::uint32_t> high;
@@ -31,7 +31,7 @@ AliasTable::AliasTable(std::span<const double> scaled, Thresholds thresholds)
     const std::uint32_t h = high.back();
     low.pop_back();
     high.pop_back();
-    entries_[l] = {threshold_of(left[l], thresholds), h};
+    entries[l] = {threshold_of(left[l], thresholds), h};
     left[h] -= 1.0 - left[l];
     (left[h] < 1.0 ? low : high).push_back(h);
   }
@@ -41,7 +41,8 @@ AliasTable::AliasTable(std::span<const double> scaled, Thresholds thresholds)
       std::distance(scaled.begin(), std::max_element(scaled.begin(), scaled.end())));
   for (const auto* rest : {&low, &high}) {
     for (const std::uint32_t i : *rest) {
-      entries_[i] = scaled[i] > 0.0 ? Entry{threshold_of(1.0, thresholds), i} : Entry{0, likeliest};
+      entries[i] =
+          scaled[i] > 0.0 ? AliasEntry{threshold_of(1.0, thresholds), i} : AliasEntry{0, likeliest};
     }
   }
 }

@@ -98,7 +98,11 @@ SampledValues Sampler::sample(MatrixView<const std::int64_t> true_classes, std::
 }
 
 void Sampler::draw(std::span<std::int64_t> out, std::optional<Seed> seed) {
-  PhiloxReader reader(reserve(static_cast<std::int64_t>(out.size()), seed));
+  draw_from(reserve(static_cast<std::int64_t>(out.size()), seed), out);
+}
+
+void Sampler::draw_from(PhiloxStream stream, std::span<std::int64_t> out) const {
+  PhiloxReader reader(stream);
   draw_into(reader, out);
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -58,6 +57,8 @@ class Sampler {
   Sampler(std::int64_t num_classes, Seed seed);
 
   virtual void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const = 0;
+  /// The same draws from a place in the stream, by whatever is faster for many of them.
+  virtual void draw_from(PhiloxStream stream, std::span<std::int64_t> out) const;
   /// The float32 probability that expected counts are computed from.
   virtual float count_probability(std::int64_t class_id) const;
   /// The blocks of the stream that a call of `num_draws` draws passes, whatever it uses.
@@ -121,28 +122,7 @@ class UnigramSampler final : public Sampler {
   std::vector<float> weights_;
   double total_ = 0.0;
   std::int64_t num_drawable_ = 0;
-  std::unique_ptr<AliasTable> table_;
-};
-
-/// P(c) in proportion to weights[c], in double precision and one 64-bit word a draw. Calls never
-/// share words of the stream, however many draws are made again.
-class AliasSampler final : public Sampler {
- public:
-  /// Throws std::invalid_argument unless there are 1 to 2^32 weights, all finite, none negative,
-  /// and one above zero.
-  AliasSampler(VectorView<const double> weights, Seed seed);
-  double probability(std::int64_t class_id) const override;
-
- protected:
-  void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
-  std::uint64_t blocks_of_call(std::int64_t num_draws) const override;
-  std::int64_t num_drawable() const override { return num_drawable_; }
-
- private:
-  std::vector<double> weights_;
-  double total_ = 0.0;
-  std::int64_t num_drawable_ = 0;
-  std::unique_ptr<AliasTable> table_;
+  std::vector<AliasEntry> entries_;
 };
 
 }  // namespace manyclass

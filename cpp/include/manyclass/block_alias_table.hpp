@@ -1,0 +1,58 @@
+// An alias table in two levels, so that a change rebuilds a small part of it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "manyclass/alias_table.hpp"
+#include "manyclass/views.hpp"
+
+namespace manyclass {
+
+/// Weights of up to 2^32 classes in blocks of 4,096: an alias table for each block, and one over
+/// the blocks' sums. A draw looks into both.
+class BlockAliasTable {
+ public:
+  static constexpr std::int64_t block_size = 4096;
+
+  /// Weights must be finite, none negative and one above zero. Built in parallel, O(n).
+  explicit BlockAliasTable(VectorView<const double> weights);
+
+  std::int64_t size() const { return static_cast<std::int64_t>(weights_.size()); }
+  /// How many weights are above zero.
+  std::int64_t num_drawable() const { return num_drawable_; }
+  double total() const { return total_; }
+  double weight(std::int64_t i) const { return weights_[static_cast<std::size_t>(i)]; }
+
+  /// Gives class indices[i] the weight weights[i] (the last one, if repeated) and grows to
+  /// `new_size`, where classes not named have weight 0. Rebuilds the blocks touched and the table
+  /// over the blocks. The sum must stay above zero and finite: ask `total_after` first.
+  void update(VectorView<const std::int64_t> indices, VectorView<const double> weights,
+              std::int64_t new_size);
+
+  /// One draw from two 64-bit words, one for each level.
+  std::int64_t draw(std::uint64_t block_word, std::uint64_t class_word) const {
+    const std::int64_t block = draw_alias(block_entries_.data(), block_entries_.size(), block_word);
+    const std::int64_t first = block * block_size;
+    const std::int64_t left = size() - first;
+    return first + draw_alias(entries_.data() + first,
+                              static_cast<std::uint64_t>(left < block_size ? left : block_size),
+                              class_word);
+  }
+
+ private:
+  std::int64_t num_blocks() const { return (size() + block_size - 1) / block_size; }
+  void build_block(std::int64_t block);
+  void build_top();
+
+  std::vector<double> weights_;
+  std::vector<AliasEntry> entries_;
+  std::vector<double> block_sums_;
+  std::vector<std::int64_t> block_drawable_;
+  std::vector<AliasEntry> block_entries_;
+  double total_ = 0.0;
+  std::int64_t num_drawable_ = 0;
+};
+
+}  // namespace manyclass

@@ -1,0 +1,70 @@
+#include "manyclass/alias_sampler.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "manyclass/threads.hpp"
+#include "weight_checks.hpp"
+
+namespace manyclass {
+
+namespace {
+
+constexpr std::int64_t most_classes = std::int64_t{1} << 32;
+constexpr double most_weight = std::numeric_limits<double>::max() / 0x1p33;
+constexpr std::int64_t draws_per_task = 1 << 14;
+
+VectorView<const double> checked(VectorView<const double> weights) {
+  check_num_weights(weights.size, most_classes, "weights");
+  bool any = false;
+  for (std::int64_t c = 0; c < weights.size; ++c) {
+    check_weight(weights[c], c, most_weight, "weights");
+    any = any || weights[c] > 0.0;
+  }
+  require(any, "weights has no weight above zero");
+  return weights;
+}
+
+std::int64_t draw_block(const BlockAliasTable& table, PhiloxReader& reader) {
+  const std::uint64_t block_word = reader.next64();
+  return table.draw(block_word, reader.next64());
+}
+
+}  // namespace
+
+AliasSampler::AliasSampler(VectorView<const double> weights, Seed seed)
+    : Sampler(weights.size, seed), table_(checked(weights)) {}
+
+double AliasSampler::probability(std::int64_t class_id) const {
+  return table_.weight(class_id) / table_.total();
+}
+
+std::int64_t AliasSampler::num_drawable() const { return table_.num_drawable(); }
+
+std::uint64_t AliasSampler::blocks_of_call(std::int64_t num_draws) const {
+  // One for each draw by rejection, whose last batch may overshoot its bound by num_draws; then one
+  // for each class and candidate.
+  const std::int64_t by_rejection = most_rejection_draws(num_draws) + num_draws;
+  return static_cast<std::uint64_t>(by_rejection + num_classes() + num_draws);
+}
+
+void AliasSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const {
+  for (std::int64_t& id : out) id = draw_block(table_, reader);
+}
+
+void AliasSampler::draw_from(PhiloxStream stream, std::span<std::int64_t> out) const {
+  const auto size = static_cast<std::int64_t>(out.size());
+  const std::int64_t tasks = (size + draws_per_task - 1) / draws_per_task;
+  parallel_for(tasks, get_num_threads(), [&](std::int64_t task, int) {
+    poll_interrupt();
+    const std::int64_t first = task * draws_per_task;
+    const std::int64_t count = std::min(draws_per_task, size - first);
+    PhiloxStream place = stream;
+    place.skip(static_cast<std::uint64_t>(first));
+    PhiloxReader reader(place);
+    draw_into(reader,
+              out.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+  });
+}
+
+}  // namespace manyclass

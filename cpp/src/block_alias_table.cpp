@@ -1,0 +1,77 @@
+#include "manyclass/block_alias_table.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "manyclass/threads.hpp"
+
+namespace manyclass {
+
+BlockAliasTable::BlockAliasTable(VectorView<const double> weights)
+    : weights_(static_cast<std::size_t>(weights.size)),
+      entries_(weights_.size()),
+      block_sums_(static_cast<std::size_t>(num_blocks())),
+      block_drawable_(block_sums_.size()) {
+  parallel_for(num_blocks(), get_num_threads(), [&](std::int64_t block, int) {
+    const std::int64_t last = std::min((block + 1) * block_size, size());
+    for (std::int64_t i = block * block_size; i < last; ++i) {
+      weights_[static_cast<std::size_t>(i)] = weights[i];
+    }
+    build_block(block);
+  });
+  build_top();
+}
+
+void BlockAliasTable::build_block(std::int64_t block) {
+  const auto first = static_cast<std::size_t>(block * block_size);
+  const auto count = std::min(static_cast<std::size_t>(block_size), weights_.size() - first);
+  const std::span<const double> weights(weights_.data() + first, count);
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  block_sums_[static_cast<std::size_t>(block)] = sum;
+  block_drawable_[static_cast<std::size_t>(block)] =
+      std::count_if(weights.begin(), weights.end(), [](double w) { return w > 0.0; });
+  if (!(sum > 0.0)) return;  // never looked into
+  std::vector<double> scaled(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    scaled[i] = weights[i] / sum * static_cast<double>(count);
+  }
+  fill_alias_entries(scaled, AliasThresholds::bits32, {entries_.data() + first, count});
+}
+
+void BlockAliasTable::build_top() {
+  total_ = std::accumulate(block_sums_.begin(), block_sums_.end(), 0.0);
+  num_drawable_ = std::accumulate(block_drawable_.begin(), block_drawable_.end(), std::int64_t{0});
+  std::vector<double> scaled(block_sums_.size());
+  for (std::size_t b = 0; b < scaled.size(); ++b) {
+    scaled[b] = block_sums_[b] / total_ * static_cast<double>(scaled.size());
+  }
+  block_entries_.resize(scaled.size());
+  fill_alias_entries(scaled, AliasThresholds::bits32, block_entries_);
+}
+
+void BlockAliasTable::update(VectorView<const std::int64_t> indices,
+                             VectorView<const double> weights, std::int64_t new_size) {
+  std::vector<std::int64_t> touched;
+  if (new_size > size()) {
+    // The last block becomes longer; its table must be made anew even if no class in it changes.
+    for (std::int64_t b = std::max<std::int64_t>(num_blocks() - 1, 0);
+         b < (new_size + block_size - 1) / block_size; ++b) {
+      touched.push_back(b);
+    }
+    weights_.resize(static_cast<std::size_t>(new_size), 0.0);
+    entries_.resize(weights_.size());
+    block_sums_.resize(static_cast<std::size_t>(num_blocks()), 0.0);
+    block_drawable_.resize(block_sums_.size(), 0);
+  }
+  for (std::int64_t i = 0; i < indices.size; ++i) {
+    weights_[static_cast<std::size_t>(indices[i])] = weights[i];
+    touched.push_back(indices[i] / block_size);
+  }
+  std::sort(touched.begin(), touched.end());
+  touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+  parallel_for(static_cast<std::int64_t>(touched.size()), get_num_threads(),
+               [&](std::int64_t t, int) { build_block(touched[static_cast<std::size_t>(t)]); });
+  build_top();
+}
+
+}  // namespace manyclass
