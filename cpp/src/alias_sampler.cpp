@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t most_classes = std::int64_t{1} << 32;
 constexpr double most_weight = std::numeric_limits<double>::max() / 0x1p33;
 constexpr std::int64_t draws_per_task = 1 << 14;
+constexpr std::int64_t draws_per_batch = 512;  // whose words and places stay in the first cache
 
 VectorView<const double> checked(VectorView<const double> weights) {
   check_num_weights(weights.size, most_classes, "weights");
@@ -33,7 +34,7 @@ std::int64_t draw_block(const BlockAliasTable& table, PhiloxReader& reader) {
 }  // namespace
 
 AliasSampler::AliasSampler(VectorView<const double> weights, Seed seed)
-    : Sampler(weights.size, seed), table_(checked(weights)) {}
+    : Sampler(checked(weights).size, seed), table_(weights) {}
 
 double AliasSampler::probability(std::int64_t class_id) const {
   return table_.weight(class_id) / table_.total();
@@ -52,6 +53,17 @@ void AliasSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> out) 
   for (std::int64_t& id : out) id = draw_block(table_, reader);
 }
 
+void AliasSampler::draw_task(PhiloxStream place, std::int64_t* out, std::int64_t count) const {
+  std::uint64_t block_words[draws_per_batch];
+  std::uint64_t class_words[draws_per_batch];
+  for (std::int64_t first = 0; first < count; first += draws_per_batch) {
+    const std::int64_t batch = std::min(draws_per_batch, count - first);
+    philox_words(place, batch, block_words, class_words);
+    table_.draw_many(block_words, class_words, batch, out + first);
+    place.skip(static_cast<std::uint64_t>(batch));
+  }
+}
+
 void AliasSampler::draw_from(PhiloxStream stream, std::span<std::int64_t> out) const {
   const auto size = static_cast<std::int64_t>(out.size());
   const std::int64_t tasks = (size + draws_per_task - 1) / draws_per_task;
@@ -61,9 +73,7 @@ void AliasSampler::draw_from(PhiloxStream stream, std::span<std::int64_t> out) c
     const std::int64_t count = std::min(draws_per_task, size - first);
     PhiloxStream place = stream;
     place.skip(static_cast<std::uint64_t>(first));
-    PhiloxReader reader(place);
-    draw_into(reader,
-              out.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+    draw_task(place, out.data() + first, count);
   });
 }
 

@@ -1,5 +1,9 @@
 #include "manyclass/random.hpp"
 
+#include <algorithm>
+
+#include "kernels/random_kernels.hpp"
+
 namespace manyclass {
 
 std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
@@ -30,6 +34,22 @@ std::array<std::uint32_t, 4> PhiloxStream::words(std::uint64_t ahead) const {
        static_cast<std::uint32_t>(place.seed_.second >> 32)},
       {static_cast<std::uint32_t>(place.seed_.first),
        static_cast<std::uint32_t>(place.seed_.first >> 32)});
+}
+
+void philox_words(PhiloxStream place, std::int64_t count, std::uint64_t* first,
+                  std::uint64_t* second) {
+  while (count > 0) {
+    // The kernel does not carry into the upper half of the counter.
+    const std::uint64_t until_carry = ~place.block();
+    const auto run = static_cast<std::int64_t>(
+        std::min(static_cast<std::uint64_t>(count), std::max<std::uint64_t>(until_carry, 1)));
+    kernels::random_table().philox(place.seed().first, place.block(), place.seed().second, run,
+                                   first, second);
+    place.skip(static_cast<std::uint64_t>(run));
+    first += run;
+    second += run;
+    count -= run;
+  }
 }
 
 namespace {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/targets.hpp"
+#include "manyclass/random.hpp"
 
 using namespace manyclass::kernels;
 
@@ -215,4 +216,27 @@ TEST_CASE_TEMPLATE("column_exp is within 3 ulp of exp, keeps NaN and gives 0 for
     CHECK(special[2] == T{1});
     CHECK(special[3] == T{0});
   });
+}
+
+TEST_CASE("Philox in bulk gives the blocks one by one") {
+  for (const Target& target : compiled_targets()) {
+    if (!target.supported()) continue;
+    CAPTURE(target.name);
+    for (const std::int64_t count : {0, 1, 2, 7, 8, 9, 100}) {
+      const std::uint64_t key = 0x123456789abcdef0U;
+      const std::uint64_t high = 0xfedcba9876543210U;
+      const std::uint64_t counter = 0xfffffff0U;  // the carry into the second word is passed
+      std::vector<std::uint64_t> first(std::size_t(count) + 1, 7),
+          second(std::size_t(count) + 1, 7);
+      target.table_random->philox(key, counter, high, count, first.data(), second.data());
+      for (std::int64_t i = 0; i < count; ++i) {
+        const auto words =
+            manyclass::PhiloxStream({key, high}, counter).words(static_cast<std::uint64_t>(i));
+        CHECK(first[std::size_t(i)] == (words[0] | std::uint64_t{words[1]} << 32));
+        CHECK(second[std::size_t(i)] == (words[2] | std::uint64_t{words[3]} << 32));
+      }
+      CHECK(first.back() == 7);
+      CHECK(second.back() == 7);
+    }
+  }
 }

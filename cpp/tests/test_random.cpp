@@ -54,3 +54,14 @@ TEST_CASE("Uniform integers stay below n and reach every value") {
   }
   for (int i = 0; i < 100; ++i) CHECK(reader.uniform64((std::uint64_t{1} << 63) + 1) <= 1ULL << 63);
 }
+
+TEST_CASE("Words in bulk carry into the upper half of the counter") {
+  const PhiloxStream start({1, 2}, ~std::uint64_t{0} - 2);
+  std::array<std::uint64_t, 6> first{}, second{};
+  manyclass::philox_words(start, 6, first.data(), second.data());
+  for (std::size_t i = 0; i < 6; ++i) {
+    const Words words = start.words(i);
+    CHECK(first[i] == (words[0] | std::uint64_t{words[1]} << 32));
+    CHECK(second[i] == (words[2] | std::uint64_t{words[3]} << 32));
+  }
+}

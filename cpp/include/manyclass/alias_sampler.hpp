@@ -27,6 +27,8 @@ class AliasSampler final : public Sampler {
   std::int64_t num_drawable() const override;
 
  private:
+  void draw_task(PhiloxStream place, std::int64_t* out, std::int64_t count) const;
+
   BlockAliasTable table_;
 };
 

@@ -41,6 +41,12 @@ class BlockAliasTable {
                               class_word);
   }
 
+  /// The same for `count` draws.
+  void draw_many(const std::uint64_t* block_words, const std::uint64_t* class_words,
+                 std::int64_t count, std::int64_t* out) const {
+    for (std::int64_t i = 0; i < count; ++i) out[i] = draw(block_words[i], class_words[i]);
+  }
+
  private:
   std::int64_t num_blocks() const { return (size() + block_size - 1) / block_size; }
   void build_block(std::int64_t block);

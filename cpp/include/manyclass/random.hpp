@@ -33,6 +33,11 @@ class PhiloxStream {
   std::uint64_t block_;
 };
 
+/// The words of `count` blocks from `place` on, as two 64-bit words each, the lower of the four
+/// 32-bit words first.
+void philox_words(PhiloxStream place, std::int64_t count, std::uint64_t* first,
+                  std::uint64_t* second);
+
 /// Reads a stream word by word, as TensorFlow's SimplePhilox does.
 class PhiloxReader {
  public:

@@ -29,13 +29,13 @@ bool supports_v4() {
 // The reference is last: it is chosen only by name, or where nothing else runs.
 constexpr Target targets[] = {
 #if defined(__x86_64__)
-    {"x86-64-v4", supports_v4, &x86_64_v4_float, &x86_64_v4_double},
-    {"x86-64-v3", supports_v3, &x86_64_v3_float, &x86_64_v3_double},
-    {"x86-64-v2", supports_v2, &x86_64_v2_float, &x86_64_v2_double},
+    {"x86-64-v4", supports_v4, &x86_64_v4_float, &x86_64_v4_double, &x86_64_v4_random},
+    {"x86-64-v3", supports_v3, &x86_64_v3_float, &x86_64_v3_double, &x86_64_v3_random},
+    {"x86-64-v2", supports_v2, &x86_64_v2_float, &x86_64_v2_double, &x86_64_v2_random},
 #else
-    {"generic", always, &generic_float, &generic_double},
+    {"generic", always, &generic_float, &generic_double, &generic_random},
 #endif
-    {"reference", always, &reference_float, &reference_double},
+    {"reference", always, &reference_float, &reference_double, &reference_random},
 };
 
 const Target& choose() {
@@ -69,6 +69,11 @@ const KernelTable<float>& table() {
 template <>
 const KernelTable<double>& table() {
   static const KernelTable<double>& chosen = *chosen_target().table_double;
+  return chosen;
+}
+
+const RandomTable& random_table() {
+  static const RandomTable& chosen = *chosen_target().table_random;
   return chosen;
 }
 

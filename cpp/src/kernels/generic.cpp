@@ -8,9 +8,11 @@ namespace manyclass::kernels {
 
 namespace {
 #include "kernel_source.inl"
+#include "random_source.inl"
 }  // namespace
 
 const KernelTable<float> generic_float = make_table<float>();
 const KernelTable<double> generic_double = make_table<double>();
+const RandomTable generic_random = {philox};
 
 }  // namespace manyclass::kernels

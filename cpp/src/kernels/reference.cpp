@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <cmath>
 
+#include "manyclass/random.hpp"
 #include "targets.hpp"
 
 namespace manyclass::kernels {
@@ -116,9 +117,22 @@ constexpr KernelTable<T> make_table() {
           sgd<T>,          adagrad<T>};
 }
 
+void philox(std::uint64_t key, std::uint64_t counter, std::uint64_t counter_high,
+            std::int64_t count, std::uint64_t* first, std::uint64_t* second) {
+  const auto low = [](std::uint64_t word) { return static_cast<std::uint32_t>(word); };
+  for (std::int64_t i = 0; i < count; ++i, ++counter) {
+    const auto words = philox4x32_10(
+        {low(counter), low(counter >> 32), low(counter_high), low(counter_high >> 32)},
+        {low(key), low(key >> 32)});
+    first[i] = words[0] | std::uint64_t{words[1]} << 32;
+    second[i] = words[2] | std::uint64_t{words[3]} << 32;
+  }
+}
+
 }  // namespace
 
 const KernelTable<float> reference_float = make_table<float>();
 const KernelTable<double> reference_double = make_table<double>();
+const RandomTable reference_random = {philox};
 
 }  // namespace manyclass::kernels

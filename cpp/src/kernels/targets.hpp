@@ -3,22 +3,28 @@
 #pragma once
 
 #include "kernel_table.hpp"
+#include "random_kernels.hpp"
 
 namespace manyclass::kernels {
 
-// One pair of constants a target, defined by its source file.
+// Three constants a target, defined by its source file.
 extern const KernelTable<float> reference_float;
 extern const KernelTable<double> reference_double;
+extern const RandomTable reference_random;
 #if defined(__x86_64__)
 extern const KernelTable<float> x86_64_v2_float;
 extern const KernelTable<double> x86_64_v2_double;
+extern const RandomTable x86_64_v2_random;
 extern const KernelTable<float> x86_64_v3_float;
 extern const KernelTable<double> x86_64_v3_double;
+extern const RandomTable x86_64_v3_random;
 extern const KernelTable<float> x86_64_v4_float;
 extern const KernelTable<double> x86_64_v4_double;
+extern const RandomTable x86_64_v4_random;
 #else
 extern const KernelTable<float> generic_float;
 extern const KernelTable<double> generic_double;
+extern const RandomTable generic_random;
 #endif
 
 struct Target {
@@ -26,6 +32,7 @@ struct Target {
   bool (*supported)();
   const KernelTable<float>* table_float;
   const KernelTable<double>* table_double;
+  const RandomTable* table_random;
 };
 
 /// The target that MANYCLASS_TARGET names, else the best that this processor and operating system

@@ -8,9 +8,11 @@ namespace manyclass::kernels {
 
 namespace {
 #include "kernel_source.inl"
+#include "random_source.inl"
 }  // namespace
 
 const KernelTable<float> x86_64_v3_float = make_table<float>();
 const KernelTable<double> x86_64_v3_double = make_table<double>();
+const RandomTable x86_64_v3_random = {philox};
 
 }  // namespace manyclass::kernels
