@@ -92,6 +92,7 @@ TEST_CASE("Loops of many threads at once do not disturb each other") {
   CHECK(good == 8 * 50);
 }
 
+#if !defined(__SANITIZE_THREAD__)  // which does not support threads after a fork
 TEST_CASE("A forked child has threads of its own") {
   REQUIRE(every_index_once(100, 4));
   const pid_t child = fork();
@@ -102,6 +103,7 @@ TEST_CASE("A forked child has threads of its own") {
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(every_index_once(100, 4));
 }
+#endif
 
 TEST_CASE("Interrupt checks run in the caller and may stop the work") {
   static std::thread::id caller;

@@ -18,7 +18,7 @@ Number = TypeVar("Number", int, float)
 
 _EXTRAS = ("tqdm", "matplotlib")
 _EPOCHS = 1.0
-_MINUTES = 2.0
+_MINUTES = 1.75
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +75,7 @@ def _checked(
 
 _positive_int = _checked(int, lambda value: value > 0, "a positive integer")
 _positive_float = _checked(float, lambda value: 0.0 < value < math.inf, "a positive number")
+_threads = _checked(int, lambda value: 0 < value <= 1024, "an integer from 1 to 1024")
 _natural = _checked(int, lambda value: value >= 0, "an integer from 0 on")
 _share = _checked(float, lambda value: 0.0 < value < 1.0, "a number between 0 and 1")
 
@@ -84,7 +85,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m manyclass.demo",
         description="Train a next-token model with a sampled softmax, and evaluate it with the "
         "full one. Ctrl-C ends the training early; the rest of the run follows all the same.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     add(
@@ -93,27 +93,69 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=(),
         metavar="FILE",
-        help="UTF-8 text to train on instead of the source of Python's standard library",
+        help="UTF-8 text to train on [the source of Python's standard library]",
     )
-    add("--output", type=Path, default=Path("manyclass-demo"), help="folder for the results")
-    add("--dim", type=_positive_int, default=128, help="length of a row")
-    add("--context", type=_positive_int, default=16, help="tokens that the model looks back")
-    add("--candidates", type=_positive_int, default=512, help="classes sampled per step")
-    add("--batch", type=_positive_int, default=512, help="tokens per step")
+    add(
+        "--output",
+        type=Path,
+        default=Path("manyclass-demo"),
+        metavar="FOLDER",
+        help="where the results go [%(default)s]",
+    )
+    add("--dim", type=_positive_int, default=128, help="length of a row [%(default)s]")
+    add(
+        "--context",
+        type=_positive_int,
+        default=16,
+        help="how many tokens the model looks back [%(default)s]",
+    )
+    add(
+        "--candidates",
+        type=_positive_int,
+        default=512,
+        help="classes sampled per step [%(default)s]",
+    )
+    add("--batch", type=_positive_int, default=512, help="tokens per step [%(default)s]")
     add(
         "--epochs",
         type=_positive_float,
-        help=f"passes over the training text; without --minutes too: {_EPOCHS:g}",
+        help="train for so many passes over the text "
+        f"[{_EPOCHS:g}, unless --minutes is given alone]",
     )
     add(
         "--minutes",
         type=_positive_float,
-        help=f"longest time to train; without --epochs too: {_MINUTES:g}",
+        help=f"train no longer than this [{_MINUTES:g}, unless --epochs is given alone]",
     )
-    add("--sampler", choices=sorted(SAMPLERS), default="log-uniform", help="of the candidates")
-    add("--learning-rate", type=_positive_float, default=0.2, help="of Adagrad")
-    add("--held-out", type=_share, default=0.02, help="share of the text that is held out")
-    add("--score-tokens", type=_positive_int, default=40_000, help="held-out tokens to score")
-    add("--seed", type=_natural, default=1, help="of the split, the model and all draws")
-    add("--threads", type=_positive_int, help="threads of the core; as many as it finds")
+    add(
+        "--sampler",
+        choices=sorted(SAMPLERS),
+        default="log-uniform",
+        help="draws the candidates [%(default)s]",
+    )
+    add(
+        "--learning-rate",
+        type=_positive_float,
+        default=0.2,
+        help="Adagrad's [%(default)s]",
+    )
+    add(
+        "--held-out",
+        type=_share,
+        default=0.02,
+        help="share of the text that is held out [%(default)s]",
+    )
+    add(
+        "--score-tokens",
+        type=_positive_int,
+        default=30_000,
+        help="held-out tokens to score, evenly spread [%(default)s]",
+    )
+    add(
+        "--seed",
+        type=_natural,
+        default=1,
+        help="of the split, the model and all draws [%(default)s]",
+    )
+    add("--threads", type=_threads, help="of the core [all that this process may use]")
     return parser

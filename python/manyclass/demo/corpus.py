@@ -19,10 +19,12 @@ END = "<eof>"
 # A run of letters, digits and underscores, or any one other visible character. So neither of the
 # two names above can be a token of the text.
 _TOKEN = re.compile(r"\w+|[^\w\s]")
+_SPACE = re.compile(r"\s")
 
 # Fewer files than this are cut into pieces, or one file would be half of what can be held out.
 _FEWEST_DOCUMENTS = 50
 _PIECES = 200
+_SHORTEST_PIECE = 500  # characters: short passages repeat each other by chance
 _SHORTEST_TEXT = 2000
 
 
@@ -81,7 +83,7 @@ def build_corpus(documents: Sequence[Document], *, held_out: float, seed: int) -
     Raises
     ------
     TextError
-        If the documents together are too short.
+        If the documents together are too short, or cannot be split.
     """
     if len(documents) < _FEWEST_DOCUMENTS:
         documents = [piece for document in documents for piece in _pieces(document)]
@@ -89,25 +91,35 @@ def build_corpus(documents: Sequence[Document], *, held_out: float, seed: int) -
     size = sum(len(ids) for ids in tokenized.documents)
     if size < _SHORTEST_TEXT:
         raise TextError(
-            f"the text is too short: {size:,} tokens, at least {_SHORTEST_TEXT:,} are needed"
+            f"the text is too short: {size:,} tokens without copies of the same passage, "
+            f"at least {_SHORTEST_TEXT:,} are needed"
         )
+    if len(tokenized.documents) < 2:
+        raise TextError("the text has no white space to cut it at, so none can be held out")
     train, held = _split(tokenized, target=held_out * size, seed=seed)
     return _number_classes(tokenized.tokens, train, held)
 
 
 def _pieces(document: Document) -> list[Document]:
-    """Cut a long document at line ends into pieces of about equal length."""
-    lines = document.text.splitlines(keepends=True)
-    longest = max(1, len(document.text) // _PIECES)
-    pieces: list[Document] = []
-    start = length = 0
-    for end, line in enumerate(lines, start=1):
-        length += len(line)
-        if length >= longest or end == len(lines):
-            name = f"{document.name}:{start + 1}-{end}"
-            pieces.append(Document(name, "".join(lines[start:end])))
-            start, length = end, 0
+    """Cut a document into pieces of about equal length, at line ends or at white space."""
+    text = document.text
+    length = max(_SHORTEST_PIECE, len(text) // _PIECES)
+    pieces = []
+    start = 0
+    while start < len(text):
+        end = _next_cut(text, start + length, length)
+        pieces.append(Document(f"{document.name}[{start}:{end}]", text[start:end]))
+        start = end
     return pieces
+
+
+def _next_cut(text: str, start: int, length: int) -> int:
+    """Find the end of the line if it is near, else the next white space or the end."""
+    line_end = text.find("\n", start, start + length)
+    if line_end >= 0:
+        return line_end + 1
+    space = _SPACE.search(text, start)
+    return len(text) if space is None else space.end()
 
 
 def _tokenize(documents: Sequence[Document]) -> _Tokenized:

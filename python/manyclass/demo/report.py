@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import numpy as np
 
 import manyclass
 from manyclass.demo.corpus import Corpus
@@ -52,14 +49,7 @@ def write_json(path: Path, results: Results) -> None:
     )
     report = {
         "settings": results.settings.as_json(),
-        "machine": {
-            "system": platform.system(),
-            "processor": platform.machine(),
-            "cpus": os.cpu_count(),
-            "threads": manyclass.get_num_threads(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
+        "machine": {"cpus": os.cpu_count(), **manyclass.show_config()},
         "text": {
             "documents": corpus.documents,
             "vocabulary": len(corpus.vocabulary),

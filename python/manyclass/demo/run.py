@@ -19,17 +19,18 @@ from manyclass.demo.text import read_documents, standard_library_documents
 from manyclass.demo.timing import time_steps
 from manyclass.demo.training import Plan, train
 
-_CURVE_TOKENS = 2048
+_CURVE_TOKENS = 1024
 
 
 def run(settings: Settings) -> Results:
     """Train and evaluate the model, print the table and write the output files."""
     began = time.perf_counter()
-    settings.output.mkdir(parents=True, exist_ok=True)
     if settings.threads is not None:
         manyclass.set_num_threads(settings.threads)
     corpus = _read(settings)
     settings = _fit_to(corpus, settings)
+    # Before the work, so that a folder which cannot be made does not cost it.
+    settings.output.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(settings.seed)
     model = create_model(corpus.counts, dim=settings.dim, context=settings.context, rng=rng)
     sampler = SAMPLERS[settings.sampler](corpus.counts, settings.seed)

@@ -64,9 +64,12 @@ def read_documents(paths: Sequence[str | os.PathLike[str]]) -> list[Document]:
     Raises
     ------
     TextError
-        If a file is missing, unreadable, empty or not UTF-8 text.
+        If a file is missing, unreadable or not UTF-8 text, or all are empty.
     """
-    return [Document(os.fspath(path), _read_text(Path(path))) for path in paths]
+    documents = [Document(os.fspath(path), _read_text(Path(path))) for path in paths]
+    if not any(document.text.strip() for document in documents):
+        raise TextError(f"the text {', '.join(document.name for document in documents)} is empty")
+    return documents
 
 
 def _python_files(root: Path) -> list[Path]:
@@ -83,12 +86,9 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise TextError(f"cannot read the text {path}: {error.strerror}") from error
     try:
-        text = _decode(data)
+        return _decode(data)
     except ValueError as error:
         raise TextError(f"the text {path} is binary, not UTF-8 text: {error}") from error
-    if not text.strip():
-        raise TextError(f"the text {path} is empty")
-    return text
 
 
 def _decode(data: bytes) -> str:
