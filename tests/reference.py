@@ -5,7 +5,8 @@ Independent of the library. Small sizes only: it forms all logits at once.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,26 +50,34 @@ def in_float64(problem: Problem) -> Problem:
     )
 
 
-def accidental_hits(labels: Ints, candidates: Ints) -> npt.NDArray[np.bool_]:
-    """Mark where a candidate is a true class of the row; of repeated ids only the last."""
-    last_position = {int(c): k for k, c in enumerate(candidates)}
-    hits = np.zeros((len(labels), len(candidates)), bool)
-    for i, row in enumerate(labels):
-        for label in row:
-            if int(label) in last_position:
-                hits[i, last_position[int(label)]] = True
+def accidental_hits(
+    labels: Ints, candidates: Ints, mask_repeats: bool = False
+) -> npt.NDArray[np.bool_]:
+    """Mark where a candidate is a true class of the row; of repeated ids only the last, or all."""
+    hits = (candidates[None, :, None] == labels[:, None, :]).any(axis=2)
+    if not mask_repeats:
+        last_position = {int(c): k for k, c in enumerate(candidates)}
+        hits &= np.array([last_position[int(c)] == k for k, c in enumerate(candidates)], bool)
     return hits
 
 
-def sampled_logits(problem: Problem, sample: Sample, remove_accidental_hits: bool = True) -> Floats:
+def sampled_logits(
+    problem: Problem,
+    sample: Sample,
+    remove_accidental_hits: bool = True,
+    mask_repeats: bool = False,
+    log_q_correction: str = "all",
+) -> Floats:
     """Return the logits [batch, num_true + num_sampled], true columns first, log Q taken off."""
     weights, biases, labels, inputs = in_float64(problem)
     true = np.einsum("bd,btd->bt", inputs, weights[labels]) + biases[labels]
     sampled = inputs @ weights[sample.candidates].T + biases[sample.candidates]
     if remove_accidental_hits:
-        sampled[accidental_hits(labels, sample.candidates)] -= FLOAT32_MAX
-    true -= np.log(np.broadcast_to(sample.true_count, labels.shape).astype(np.float64))
-    sampled -= np.log(sample.sampled_count.astype(np.float64))
+        sampled[accidental_hits(labels, sample.candidates, mask_repeats)] -= FLOAT32_MAX
+    if log_q_correction == "all":
+        true -= np.log(np.broadcast_to(sample.true_count, labels.shape).astype(np.float64))
+    if log_q_correction != "none":
+        sampled -= np.log(sample.sampled_count.astype(np.float64))
     return np.concatenate([true, sampled], axis=1)
 
 
@@ -79,6 +88,13 @@ def cross_entropy(logits: Floats, targets: Floats) -> tuple[Floats, Floats]:
     # A target of 0 takes nothing from a logit of -FLOAT32_MAX: 0 times a finite number.
     loss = (targets * (log_total - shifted)).sum(axis=1)
     return loss, np.exp(shifted - log_total) - targets
+
+
+def logistic(logits: Floats, targets: Floats) -> tuple[Floats, Floats]:
+    """Return the sum of each row's logistic losses and its gradient with respect to logits."""
+    tail = np.exp(-np.abs(logits))
+    loss = (np.maximum(logits, 0.0) - logits * targets + np.log1p(tail)).sum(axis=1)
+    return loss, np.where(logits < 0.0, tail, 1.0) / (1.0 + tail) - targets
 
 
 def sampled_targets(labels: Ints, num_sampled: int) -> Floats:
@@ -94,14 +110,38 @@ def sampled_softmax(
     sample: Sample,
     remove_accidental_hits: bool = True,
     grad_loss: npt.NDArray[np.floating] | None = None,
+    **options: Any,
 ) -> tuple[Floats, Gradients]:
     """Return the sampled softmax loss of each row and the dense gradients."""
+    logits = sampled_logits(problem, sample, remove_accidental_hits, **options)
+    return loss_and_gradients(cross_entropy, logits, problem, sample, grad_loss)
+
+
+def nce(
+    problem: Problem,
+    sample: Sample,
+    remove_accidental_hits: bool = False,
+    grad_loss: npt.NDArray[np.floating] | None = None,
+    **options: Any,
+) -> tuple[Floats, Gradients]:
+    """Return the noise-contrastive loss of each row and the dense gradients."""
+    logits = sampled_logits(problem, sample, remove_accidental_hits, **options)
+    return loss_and_gradients(logistic, logits, problem, sample, grad_loss)
+
+
+def loss_and_gradients(
+    loss_of: Callable[[Floats, Floats], tuple[Floats, Floats]],
+    logits: Floats,
+    problem: Problem,
+    sample: Sample,
+    grad_loss: npt.NDArray[np.floating] | None,
+) -> tuple[Floats, Gradients]:
+    """Return the loss of each row of sampled logits and the gradients of the arrays."""
     weights, biases, labels, inputs = in_float64(problem)
     batch = len(labels)
     if batch == 0:
         return np.zeros(0), zero_gradients(problem)
-    logits = sampled_logits(problem, sample, remove_accidental_hits)
-    loss, grad_logits = cross_entropy(logits, sampled_targets(labels, len(sample.candidates)))
+    loss, grad_logits = loss_of(logits, sampled_targets(labels, len(sample.candidates)))
     if grad_loss is not None:
         grad_logits = grad_logits * grad_loss.astype(np.float64)[:, None]
     columns = np.concatenate([labels, np.tile(sample.candidates, (batch, 1))], axis=1)

@@ -121,6 +121,16 @@ SHARED: dict[str, tuple[Changes, type[Exception], str]] = {
 
 # What only the sampled losses take.
 SAMPLING: dict[str, tuple[Changes, type[Exception], str]] = {
+    "log_q_correction unknown": (
+        {"log_q_correction": "both"},
+        ValueError,
+        re.escape('log_q_correction is "both"; it must be "all", "sampled" or "none"'),
+    ),
+    "mask_repeats without hits": (
+        {"mask_repeats": True, "remove_accidental_hits": False},
+        ValueError,
+        says("mask_repeats", "remove_accidental_hits"),
+    ),
     "num_sampled of 0": ({"num_sampled": 0}, ValueError, r"num_sampled.*0"),
     "num_sampled below 0": ({"num_sampled": -5}, ValueError, r"num_sampled.*-5"),
     "num_sampled a float": ({"num_sampled": 5.0}, TypeError, "num_sampled"),
@@ -154,7 +164,12 @@ GRADIENT: dict[str, tuple[Changes, type[Exception], str]] = {
 }
 
 FULL_FUNCTIONS = [mc.full_softmax_loss, mc.full_softmax_loss_and_grad, mc.label_ranks]
-SAMPLED_FUNCTIONS = [mc.sampled_softmax_loss, mc.sampled_softmax_loss_and_grad]
+SAMPLED_FUNCTIONS = [
+    mc.sampled_softmax_loss,
+    mc.sampled_softmax_loss_and_grad,
+    mc.nce_loss,
+    mc.nce_loss_and_grad,
+]
 
 
 def assert_refused_without_a_draw(
@@ -198,6 +213,7 @@ def test_grad_loss_is_refused(changes: Changes, error: type[Exception], pattern:
     with pytest.raises(error, match=pattern):
         mc.full_softmax_loss_and_grad(**arguments(**changes))
     assert_refused_without_a_draw(mc.sampled_softmax_loss_and_grad, changes, error, pattern)
+    assert_refused_without_a_draw(mc.nce_loss_and_grad, changes, error, pattern)
 
 
 @pytest.mark.parametrize("function", SAMPLED_FUNCTIONS)
@@ -215,3 +231,4 @@ def test_a_sampler_of_another_range_is_refused(function: Callable[..., Any]) -> 
 def test_the_good_arguments_are_good() -> None:
     assert mc.full_softmax_loss(**arguments()).shape == (BATCH,)
     assert mc.sampled_softmax_loss(**sampled_arguments()).shape == (BATCH,)
+    assert mc.nce_loss(**sampled_arguments()).shape == (BATCH,)

@@ -51,24 +51,46 @@ auto with_candidates(const Candidates& candidates, const OutputLayer<T>& layer,
   return step(view_of(values, examples.labels.cols));
 }
 
-template <class T>
+LogQCorrection log_q_correction(const std::string& name) {
+  if (name == "all") return LogQCorrection::all;
+  if (name == "sampled") return LogQCorrection::sampled;
+  if (name == "none") return LogQCorrection::none;
+  throw py::value_error("log_q_correction is \"" + name +
+                        "\"; it must be \"all\", \"sampled\" or \"none\"");
+}
+
+// The two functions of each loss, under names that do not say which.
+struct SampledSoftmax {
+  static void loss(const auto&... arguments) { sampled_softmax_loss(arguments...); }
+  static auto loss_and_grad(const auto&... arguments) {
+    return sampled_softmax_loss_and_grad(arguments...);
+  }
+};
+struct Nce {
+  static void loss(const auto&... arguments) { nce_loss(arguments...); }
+  static auto loss_and_grad(const auto&... arguments) { return nce_loss_and_grad(arguments...); }
+};
+
+template <class Loss, class T>
 py::array loss_of(const LayerArrays& arrays, const py::array& labels, const py::array& inputs,
                   const Candidates& candidates, const SampledLossOptions& options) {
+  check_options(options);
   const auto layer = read_layer<T>(arrays);
   const auto examples = read_examples<T>(labels, inputs);
   auto loss = new_array<T>({examples.inputs.rows});
   const VectorView<T> out{loss.mutable_data(), loss.size()};
   with_candidates(candidates, layer, examples, {}, [&](const SampledValuesView& sampled) {
-    sampled_softmax_loss(layer, examples, sampled, options, out);
+    Loss::loss(layer, examples, sampled, options, out);
   });
   return loss;
 }
 
-template <class T>
+template <class Loss, class T>
 py::tuple loss_and_grad_of(const LayerArrays& arrays, const py::array& labels,
                            const py::array& inputs, const Candidates& candidates,
                            const SampledLossOptions& options,
                            const std::optional<py::array>& grad_loss) {
+  check_options(options);
   const auto layer = read_layer<T>(arrays);
   const auto examples = read_examples<T>(labels, inputs);
   const auto upstream = read_grad_loss<T>(grad_loss);
@@ -78,44 +100,59 @@ py::tuple loss_and_grad_of(const LayerArrays& arrays, const py::array& labels,
   const MatrixView<T> inputs_out = matrix_of(grad_inputs);
   SampledGradients<T> gradients =
       with_candidates(candidates, layer, examples, upstream, [&](const SampledValuesView& sampled) {
-        return sampled_softmax_loss_and_grad(layer, examples, sampled, options, upstream, out,
-                                             inputs_out);
+        return Loss::loss_and_grad(layer, examples, sampled, options, upstream, out, inputs_out);
       });
   return py::make_tuple(loss, slices_by_shard(std::move(gradients.weights), layer.weights.dim()),
                         slices_by_shard(std::move(gradients.biases), 0), grad_inputs);
 }
 
+template <class Loss>
+void bind_loss(py::module_& module, const char* name) {
+  module.def(
+      name,
+      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+         const Candidates& candidates, bool remove_accidental_hits, bool mask_repeats,
+         const std::string& correction, std::string partition_strategy, int num_threads) {
+        const LayerArrays layer{weights, biases, std::move(partition_strategy)};
+        const SampledLossOptions options{remove_accidental_hits, mask_repeats,
+                                         log_q_correction(correction), num_threads};
+        return with_float_type(inputs, "inputs", [&]<class T>() {
+          return loss_of<Loss, T>(layer, labels, inputs, candidates, options);
+        });
+      },
+      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("mask_repeats"),
+      py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"));
+}
+
+template <class Loss>
+void bind_loss_and_grad(py::module_& module, const char* name) {
+  module.def(
+      name,
+      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+         const Candidates& candidates, bool remove_accidental_hits, bool mask_repeats,
+         const std::string& correction, std::string partition_strategy, int num_threads,
+         const std::optional<py::array>& grad_loss) {
+        const LayerArrays layer{weights, biases, std::move(partition_strategy)};
+        const SampledLossOptions options{remove_accidental_hits, mask_repeats,
+                                         log_q_correction(correction), num_threads};
+        return with_float_type(inputs, "inputs", [&]<class T>() {
+          return loss_and_grad_of<Loss, T>(layer, labels, inputs, candidates, options, grad_loss);
+        });
+      },
+      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("mask_repeats"),
+      py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"),
+      py::arg("grad_loss"));
+}
+
 }  // namespace
 
 void bind_sampled_loss(py::module_& module) {
-  module.def(
-      "sampled_softmax_loss",
-      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
-         const Candidates& candidates, bool remove_accidental_hits, std::string partition_strategy,
-         int num_threads) {
-        const LayerArrays layer{weights, biases, std::move(partition_strategy)};
-        return with_float_type(inputs, "inputs", [&]<class T>() {
-          return loss_of<T>(layer, labels, inputs, candidates,
-                            {remove_accidental_hits, num_threads});
-        });
-      },
-      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
-      py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("partition_strategy"),
-      py::arg("num_threads"));
-  module.def(
-      "sampled_softmax_loss_and_grad",
-      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
-         const Candidates& candidates, bool remove_accidental_hits, std::string partition_strategy,
-         int num_threads, const std::optional<py::array>& grad_loss) {
-        const LayerArrays layer{weights, biases, std::move(partition_strategy)};
-        return with_float_type(inputs, "inputs", [&]<class T>() {
-          return loss_and_grad_of<T>(layer, labels, inputs, candidates,
-                                     {remove_accidental_hits, num_threads}, grad_loss);
-        });
-      },
-      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
-      py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("partition_strategy"),
-      py::arg("num_threads"), py::arg("grad_loss"));
+  bind_loss<SampledSoftmax>(module, "sampled_softmax_loss");
+  bind_loss_and_grad<SampledSoftmax>(module, "sampled_softmax_loss_and_grad");
+  bind_loss<Nce>(module, "nce_loss");
+  bind_loss_and_grad<Nce>(module, "nce_loss_and_grad");
 }
 
 }  // namespace manyclass::bindings

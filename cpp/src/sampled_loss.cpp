@@ -1,8 +1,10 @@
 #include "manyclass/sampled_loss.hpp"
 
 #include "checks.hpp"
+#include "logistic_tile.hpp"
 #include "manyclass/threads.hpp"
 #include "sampled_step.hpp"
+#include "softmax_tile.hpp"
 #include "sparse_gradient.hpp"
 #include "step_plan.hpp"
 
@@ -35,6 +37,12 @@ void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
           " examples");
 }
 
+void check_options(const SampledLossOptions& options) {
+  require(options.remove_accidental_hits || !options.mask_repeats,
+          "mask_repeats is true, remove_accidental_hits false; repeated hits can only be taken out "
+          "if hits are");
+}
+
 namespace {
 
 template <class T>
@@ -44,22 +52,53 @@ void check_loss(const Examples<T>& examples, VectorView<T> loss) {
           batch, " examples");
 }
 
+template <TileLoss Loss, class T = typename Loss::Value>
+void compute_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+                  const SampledValuesView& sampled, const SampledLossOptions& options,
+                  VectorView<T> loss) {
+  check_options(options);
+  check_examples(layer, examples);
+  check_loss(examples, loss);
+  const int num_threads = resolve_num_threads(options.num_threads);
+  Scratch scratch;
+  StepPlan<T> plan = make_plan(layer, examples, sampled, options.log_q_correction, scratch);
+  if (options.remove_accidental_hits) {
+    group(plan, layer.weights.num_rows(), scratch);
+    find_hits(plan, options.mask_repeats, scratch);
+  }
+  SampledStep<Loss>(layer, examples, plan, num_threads, scratch).loss(loss);
+}
+
+template <TileLoss Loss, class T = typename Loss::Value>
+SampledGradients<T> compute_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& examples,
+                                          const SampledValuesView& sampled,
+                                          const SampledLossOptions& options,
+                                          VectorView<const T> grad_loss, VectorView<T> loss,
+                                          MatrixView<T> grad_inputs) {
+  check_options(options);
+  check_examples(layer, examples, grad_loss);
+  check_loss(examples, loss);
+  require(grad_inputs.rows == examples.inputs.rows && grad_inputs.cols == examples.inputs.cols,
+          "grad_inputs has shape [", grad_inputs.rows, ", ", grad_inputs.cols,
+          "]; it must have the shape of inputs, [", examples.inputs.rows, ", ",
+          examples.inputs.cols, "]");
+  const int num_threads = resolve_num_threads(options.num_threads);
+  Scratch scratch;
+  StepPlan<T> plan = make_plan(layer, examples, sampled, options.log_q_correction, scratch);
+  group(plan, layer.weights.num_rows(), scratch);
+  if (options.remove_accidental_hits) find_hits(plan, options.mask_repeats, scratch);
+  SampledStep<Loss> step(layer, examples, plan, num_threads, scratch);
+  const auto parts = step.loss_and_grad(grad_loss, loss, grad_inputs);
+  return sum_by_class(layer, examples, plan, parts, num_threads, scratch);
+}
+
 }  // namespace
 
 template <class T>
 void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
                           const SampledValuesView& sampled, const SampledLossOptions& options,
                           VectorView<T> loss) {
-  check_examples(layer, examples);
-  check_loss(examples, loss);
-  const int num_threads = resolve_num_threads(options.num_threads);
-  Scratch scratch;
-  StepPlan<T> plan = make_plan(layer, examples, sampled, scratch);
-  if (options.remove_accidental_hits) {
-    group(plan, layer.weights.num_rows(), scratch);
-    find_hits(plan, scratch);
-  }
-  SampledStep<T>(layer, examples, plan, num_threads, scratch).loss(loss);
+  compute_loss<SoftmaxTile<T>>(layer, examples, sampled, options, loss);
 }
 
 template <class T>
@@ -69,32 +108,40 @@ SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T>& layer,
                                                   const SampledLossOptions& options,
                                                   VectorView<const T> grad_loss, VectorView<T> loss,
                                                   MatrixView<T> grad_inputs) {
-  check_examples(layer, examples, grad_loss);
-  check_loss(examples, loss);
-  require(grad_inputs.rows == examples.inputs.rows && grad_inputs.cols == examples.inputs.cols,
-          "grad_inputs has shape [", grad_inputs.rows, ", ", grad_inputs.cols,
-          "]; it must have the shape of inputs, [", examples.inputs.rows, ", ",
-          examples.inputs.cols, "]");
-  const int num_threads = resolve_num_threads(options.num_threads);
-  Scratch scratch;
-  StepPlan<T> plan = make_plan(layer, examples, sampled, scratch);
-  group(plan, layer.weights.num_rows(), scratch);
-  if (options.remove_accidental_hits) find_hits(plan, scratch);
-  SampledStep<T> step(layer, examples, plan, num_threads, scratch);
-  const auto parts = step.loss_and_grad(grad_loss, loss, grad_inputs);
-  return sum_by_class(layer, examples, plan, parts, num_threads, scratch);
+  return compute_loss_and_grad<SoftmaxTile<T>>(layer, examples, sampled, options, grad_loss, loss,
+                                               grad_inputs);
 }
 
+template <class T>
+void nce_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+              const SampledValuesView& sampled, const SampledLossOptions& options,
+              VectorView<T> loss) {
+  compute_loss<LogisticTile<T>>(layer, examples, sampled, options, loss);
+}
+
+template <class T>
+SampledGradients<T> nce_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& examples,
+                                      const SampledValuesView& sampled,
+                                      const SampledLossOptions& options,
+                                      VectorView<const T> grad_loss, VectorView<T> loss,
+                                      MatrixView<T> grad_inputs) {
+  return compute_loss_and_grad<LogisticTile<T>>(layer, examples, sampled, options, grad_loss, loss,
+                                                grad_inputs);
+}
+
+#define MANYCLASS_INSTANTIATE_LOSS(T, NAME)                                               \
+  template void NAME(const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&, \
+                     const SampledLossOptions&, VectorView<T>);                           \
+  template SampledGradients<T> NAME##_and_grad(                                           \
+      const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&,                \
+      const SampledLossOptions&, VectorView<const T>, VectorView<T>, MatrixView<T>);
 #define MANYCLASS_INSTANTIATE(T)                                                                \
   template void check_examples(const OutputLayer<T>&, const Examples<T>&, VectorView<const T>); \
-  template void sampled_softmax_loss(const OutputLayer<T>&, const Examples<T>&,                 \
-                                     const SampledValuesView&, const SampledLossOptions&,       \
-                                     VectorView<T>);                                            \
-  template SampledGradients<T> sampled_softmax_loss_and_grad(                                   \
-      const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&,                      \
-      const SampledLossOptions&, VectorView<const T>, VectorView<T>, MatrixView<T>);
+  MANYCLASS_INSTANTIATE_LOSS(T, sampled_softmax_loss)                                           \
+  MANYCLASS_INSTANTIATE_LOSS(T, nce_loss)
 MANYCLASS_INSTANTIATE(float)
 MANYCLASS_INSTANTIATE(double)
 #undef MANYCLASS_INSTANTIATE
+#undef MANYCLASS_INSTANTIATE_LOSS
 
 }  // namespace manyclass

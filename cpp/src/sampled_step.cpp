@@ -4,7 +4,9 @@
 #include <limits>
 
 #include "kernels/kernel_table.hpp"
+#include "logistic_tile.hpp"
 #include "manyclass/threads.hpp"
+#include "softmax_tile.hpp"
 
 namespace manyclass {
 
@@ -26,9 +28,9 @@ std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
 
 }  // namespace
 
-template <class T>
-SampledStep<T>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& examples,
-                            const StepPlan<T>& plan, int num_threads, Scratch& scratch)
+template <TileLoss Loss>
+SampledStep<Loss>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& examples,
+                               const StepPlan<T>& plan, int num_threads, Scratch& scratch)
     : layer_(layer),
       examples_(examples),
       plan_(plan),
@@ -40,8 +42,8 @@ SampledStep<T>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& exam
   gather();
 }
 
-template <class T>
-void SampledStep<T>::gather() {
+template <TileLoss Loss>
+void SampledStep<Loss>::gather() {
   const std::int64_t tasks = (plan_.num_sampled + candidates_per_task - 1) / candidates_per_task;
   parallel_for(tasks, num_threads_, [&](std::int64_t task, int) {
     const std::int64_t first = task * candidates_per_task;
@@ -53,33 +55,28 @@ void SampledStep<T>::gather() {
   });
 }
 
-template <class T>
-typename SampledStep<T>::Lane* SampledStep<T>::make_lanes() {
+template <TileLoss Loss>
+typename SampledStep<Loss>::Lane* SampledStep<Loss>::make_lanes() {
   auto* lanes = scratch_.take<Lane>(num_threads_);
   for (int t = 0; t < num_threads_; ++t) {
-    lanes[t] = {scratch_.take<T>(plan_.dim * lanes_),
-                scratch_.take<T>(plan_.num_true * lanes_),
-                scratch_.take<T>(lanes_),
-                scratch_.take<T>(lanes_),
-                scratch_.take<T>(lanes_),
-                scratch_.take<T>(lanes_),
-                scratch_.take<T>(lanes_)};
+    lanes[t] = {scratch_.take<T>(plan_.dim * lanes_), scratch_.take<T>(plan_.num_true * lanes_),
+                scratch_.take<T>(lanes_), scratch_.take<T>(lanes_), Loss(lanes_, scratch_)};
   }
   return lanes;
 }
 
-template <class T>
-typename SampledStep<T>::Block SampledStep<T>::block(std::int64_t b) const {
+template <TileLoss Loss>
+typename SampledStep<Loss>::Block SampledStep<Loss>::block(std::int64_t b) const {
   return {b * lanes_, std::min(lanes_, plan_.batch - b * lanes_)};
 }
 
-template <class T>
-LogitsTile<T> SampledStep<T>::tile(const Lane& lane, T* sampled) const {
+template <TileLoss Loss>
+auto SampledStep<Loss>::tile(const Lane& lane, T* sampled) const -> LogitsTile<T> {
   return {lanes_, plan_.num_true, plan_.num_sampled, lane.truth, sampled};
 }
 
-template <class T>
-void SampledStep<T>::logits(Block block, const Lane& lane, T* sampled) const {
+template <TileLoss Loss>
+void SampledStep<Loss>::logits(Block block, const Lane& lane, T* sampled) const {
   const auto& kernel = kernels::table<T>();
   const MatrixView<const T>& inputs = examples_.inputs;
   kernel.transpose(inputs.row(block.first), block.size, plan_.dim, inputs.row_stride, lane.inputs,
@@ -96,32 +93,32 @@ void SampledStep<T>::logits(Block block, const Lane& lane, T* sampled) const {
       const T* row = layer_.weights.row_at(plan_.positions[label]);
       lane.truth[j * lanes_ + l] =
           kernel.dot(inputs.row(block.first + l), row, plan_.dim) + plan_.offsets[label];
-      if (plan_.hits != nullptr && plan_.hits[label] >= 0) {
-        sampled[plan_.hits[label] * lanes_ + l] = -std::numeric_limits<T>::infinity();
+      for (const std::int64_t entry : plan_.hits_of(label)) {
+        sampled[(entry - plan_.num_labels()) * lanes_ + l] = -std::numeric_limits<T>::infinity();
       }
     }
   }
 }
 
-template <class T>
-void SampledStep<T>::forward(Block block, const Lane& lane, T* sampled, VectorView<T> loss) const {
+template <TileLoss Loss>
+void SampledStep<Loss>::forward(Block block, const Lane& lane, T* sampled,
+                                VectorView<T> loss) const {
   poll_interrupt();
   logits(block, lane, sampled);
-  softmax_loss<T>(tile(lane, sampled), {lane.sum_truth, lane.sum_sampled}, lane.shift, lane.loss);
+  lane.tile_loss.forward(tile(lane, sampled), lane.loss);
   for (std::int64_t l = 0; l < block.size; ++l) loss[block.first + l] = lane.loss[l];
 }
 
-template <class T>
-void SampledStep<T>::backward(Block block, const Lane& lane, T* sampled,
-                              VectorView<const T> grad_loss, MatrixView<T> grad_inputs,
-                              const Parts& parts) const {
+template <TileLoss Loss>
+void SampledStep<Loss>::backward(Block block, const Lane& lane, T* sampled,
+                                 VectorView<const T> grad_loss, MatrixView<T> grad_inputs,
+                                 const GradientParts<T>& parts) const {
   const auto& kernel = kernels::table<T>();
   std::fill_n(lane.grad_loss, lanes_, T{0});
   for (std::int64_t l = 0; l < block.size; ++l) {
     lane.grad_loss[l] = grad_loss.data == nullptr ? T{1} : grad_loss[block.first + l];
   }
-  softmax_gradient<T>(tile(lane, sampled), {lane.sum_truth, lane.sum_sampled}, lane.grad_loss,
-                      lane.shift);
+  lane.tile_loss.backward(tile(lane, sampled), lane.grad_loss);
   for (std::int64_t l = 0; l < block.size; ++l) {
     T* grad_row = grad_inputs.row(block.first + l);
     std::fill_n(grad_row, plan_.dim, T{0});
@@ -136,9 +133,10 @@ void SampledStep<T>::backward(Block block, const Lane& lane, T* sampled,
                       row_stride_, grad_inputs.row(block.first), grad_inputs.row_stride);
 }
 
-template <class T>
-void SampledStep<T>::add_candidate_gradients(std::int64_t first_block, std::int64_t num_blocks,
-                                             const T* logits, const Parts& parts) const {
+template <TileLoss Loss>
+void SampledStep<Loss>::add_candidate_gradients(std::int64_t first_block, std::int64_t num_blocks,
+                                                const T* logits,
+                                                const GradientParts<T>& parts) const {
   const auto& kernel = kernels::table<T>();
   const MatrixView<const T>& inputs = examples_.inputs;
   const std::int64_t tasks = (plan_.num_sampled + candidates_per_task - 1) / candidates_per_task;
@@ -157,8 +155,8 @@ void SampledStep<T>::add_candidate_gradients(std::int64_t first_block, std::int6
   });
 }
 
-template <class T>
-void SampledStep<T>::loss(VectorView<T> loss) {
+template <TileLoss Loss>
+void SampledStep<Loss>::loss(VectorView<T> loss) {
   Lane* lanes = make_lanes();
   T* logits = scratch_.take<T>(num_threads_ * tile_size());
   parallel_for(num_blocks(), num_threads_, [&](std::int64_t b, int t) {
@@ -166,19 +164,18 @@ void SampledStep<T>::loss(VectorView<T> loss) {
   });
 }
 
-template <class T>
-typename SampledStep<T>::Parts SampledStep<T>::loss_and_grad(VectorView<const T> grad_loss,
-                                                             VectorView<T> loss,
-                                                             MatrixView<T> grad_inputs) {
+template <TileLoss Loss>
+auto SampledStep<Loss>::loss_and_grad(VectorView<const T> grad_loss, VectorView<T> loss,
+                                      MatrixView<T> grad_inputs) -> GradientParts<T> {
   Lane* lanes = make_lanes();
   const std::int64_t tile_bytes = tile_size() * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t fitting = kept_logits_bytes / std::max<std::int64_t>(tile_bytes, 1);
   const std::int64_t kept =
       std::clamp<std::int64_t>(fitting, 2, std::max<std::int64_t>(2, num_blocks()));
   T* logits = scratch_.take<T>(kept * tile_size());
-  const Parts parts{scratch_.take<T>(plan_.num_labels()),
-                    scratch_.take<T>(plan_.num_sampled * row_stride_),
-                    scratch_.take<T>(plan_.num_sampled), row_stride_};
+  const GradientParts<T> parts{scratch_.take<T>(plan_.num_labels()),
+                               scratch_.take<T>(plan_.num_sampled * row_stride_),
+                               scratch_.take<T>(plan_.num_sampled), row_stride_};
   std::fill_n(parts.candidates, plan_.num_sampled * row_stride_, T{0});
   std::fill_n(parts.candidate_biases, plan_.num_sampled, T{0});
   for (std::int64_t first = 0; first < num_blocks(); first += kept) {
@@ -193,7 +190,9 @@ typename SampledStep<T>::Parts SampledStep<T>::loss_and_grad(VectorView<const T>
   return parts;
 }
 
-template class SampledStep<float>;
-template class SampledStep<double>;
+template class SampledStep<SoftmaxTile<float>>;
+template class SampledStep<SoftmaxTile<double>>;
+template class SampledStep<LogisticTile<float>>;
+template class SampledStep<LogisticTile<double>>;
 
 }  // namespace manyclass

@@ -3,45 +3,40 @@
 
 #include <cstdint>
 
+#include "logits_tile.hpp"
 #include "manyclass/sampled_loss.hpp"
 #include "scratch.hpp"
-#include "softmax_tile.hpp"
+#include "sparse_gradient.hpp"
 #include "step_plan.hpp"
 
 namespace manyclass {
 
-/// The work of one step on checked arguments.
+/// The work of one step on checked arguments, for a loss such as SoftmaxTile<float>.
 ///
 /// Candidates' rows are gathered once. The batch is walked in blocks of `lanes` examples, whose
 /// logits are one transposed tile. Blocks are cut by shape alone and every sum has a fixed order,
 /// so results do not depend on the number of threads.
-template <class T>
+template <TileLoss Loss>
 class SampledStep {
  public:
+  using T = typename Loss::Value;
+
   SampledStep(const OutputLayer<T>& layer, const Examples<T>& examples, const StepPlan<T>& plan,
               int num_threads, Scratch& scratch);
 
   void loss(VectorView<T> loss);
 
-  /// The gradients before they are brought together by class.
-  struct Parts {
-    T* labels = nullptr;            // [batch, num_true], of the true logits
-    T* candidates = nullptr;        // [num_sampled, row_stride], of the candidates' rows
-    T* candidate_biases = nullptr;  // [num_sampled]
-    std::int64_t row_stride = 0;
-  };
-  Parts loss_and_grad(VectorView<const T> grad_loss, VectorView<T> loss, MatrixView<T> grad_inputs);
+  GradientParts<T> loss_and_grad(VectorView<const T> grad_loss, VectorView<T> loss,
+                                 MatrixView<T> grad_inputs);
 
  private:
   // What one thread needs for one block.
   struct Lane {
-    T* inputs;  // [dim, lanes], transposed
-    T* truth;   // [num_true, lanes]
-    T* shift;   // [lanes], and so on
-    T* sum_truth;
-    T* sum_sampled;
-    T* grad_loss;
-    T* loss;
+    T* inputs;     // [dim, lanes], transposed
+    T* truth;      // [num_true, lanes]
+    T* grad_loss;  // [lanes]
+    T* loss;       // [lanes]
+    Loss tile_loss;
   };
   struct Block {
     std::int64_t first;  // example
@@ -54,9 +49,9 @@ class SampledStep {
   void logits(Block block, const Lane& lane, T* sampled) const;
   void forward(Block block, const Lane& lane, T* sampled, VectorView<T> loss) const;
   void backward(Block block, const Lane& lane, T* sampled, VectorView<const T> grad_loss,
-                MatrixView<T> grad_inputs, const Parts& parts) const;
+                MatrixView<T> grad_inputs, const GradientParts<T>& parts) const;
   void add_candidate_gradients(std::int64_t first_block, std::int64_t num_blocks, const T* logits,
-                               const Parts& parts) const;
+                               const GradientParts<T>& parts) const;
   LogitsTile<T> tile(const Lane& lane, T* sampled) const;
   std::int64_t tile_size() const { return plan_.num_sampled * lanes_; }
   std::int64_t num_blocks() const { return (plan_.batch + lanes_ - 1) / lanes_; }

@@ -9,37 +9,43 @@
 namespace manyclass {
 
 template <class T>
-void softmax_loss(const LogitsTile<T>& tile, const SoftmaxSums<T>& sums, T* shift, T* loss) {
+SoftmaxTile<T>::SoftmaxTile(std::int64_t lanes, Scratch& scratch)
+    : shift_(scratch.take<T>(lanes)),
+      sum_truth_(scratch.take<T>(lanes)),
+      sum_sampled_(scratch.take<T>(lanes)) {}
+
+template <class T>
+void SoftmaxTile<T>::forward(const LogitsTile<T>& tile, T* loss) const {
   const auto& kernel = kernels::table<T>();
   const std::int64_t lanes = tile.lanes;
-  std::fill_n(shift, lanes, -std::numeric_limits<T>::infinity());
-  std::fill_n(sums.truth, lanes, T{0});
-  std::fill_n(sums.sampled, lanes, T{0});
-  kernel.column_max(tile.truth, tile.num_true, lanes, shift);
-  kernel.column_max(tile.sampled, tile.num_sampled, lanes, shift);
+  std::fill_n(shift_, lanes, -std::numeric_limits<T>::infinity());
+  std::fill_n(sum_truth_, lanes, T{0});
+  std::fill_n(sum_sampled_, lanes, T{0});
+  kernel.column_max(tile.truth, tile.num_true, lanes, shift_);
+  kernel.column_max(tile.sampled, tile.num_sampled, lanes, shift_);
   for (std::int64_t l = 0; l < lanes; ++l) {
     double below = 0.0;  // sum of maximum - true logit, each difference exact or nearly so
     for (std::int64_t j = 0; j < tile.num_true; ++j) {
-      below += double{shift[l]} - double{tile.truth[j * lanes + l]};
+      below += double{shift_[l]} - double{tile.truth[j * lanes + l]};
     }
     loss[l] = static_cast<T>(below / static_cast<double>(tile.num_true));
   }
-  kernel.column_exp(tile.truth, tile.num_true, lanes, shift, sums.truth);
-  kernel.column_exp(tile.sampled, tile.num_sampled, lanes, shift, sums.sampled);
+  kernel.column_exp(tile.truth, tile.num_true, lanes, shift_, sum_truth_);
+  kernel.column_exp(tile.sampled, tile.num_sampled, lanes, shift_, sum_sampled_);
   for (std::int64_t l = 0; l < lanes; ++l) {
     // log1p keeps small losses exact: with one dominant true logit its exponential is 1.
-    const double others = (double{sums.truth[l]} - 1.0) + double{sums.sampled[l]};
+    const double others = (double{sum_truth_[l]} - 1.0) + double{sum_sampled_[l]};
     loss[l] = static_cast<T>(double{loss[l]} + std::log1p(others));
   }
 }
 
 template <class T>
-void softmax_gradient(const LogitsTile<T>& tile, const SoftmaxSums<T>& sums, const T* grad_loss,
-                      T* factor) {
+void SoftmaxTile<T>::backward(const LogitsTile<T>& tile, const T* grad_loss) const {
   const auto& kernel = kernels::table<T>();
   const std::int64_t lanes = tile.lanes;
+  T* factor = shift_;  // no longer needed
   for (std::int64_t l = 0; l < lanes; ++l) {
-    factor[l] = grad_loss[l] / (sums.truth[l] + sums.sampled[l]);
+    factor[l] = grad_loss[l] / (sum_truth_[l] + sum_sampled_[l]);
   }
   kernel.column_scale(tile.sampled, tile.num_sampled, lanes, factor);
   // e_j / sum - 1 / T = (T e_j - sum of e - sum of sampled) / (T sum): no cancellation where a
@@ -48,16 +54,12 @@ void softmax_gradient(const LogitsTile<T>& tile, const SoftmaxSums<T>& sums, con
   for (std::int64_t j = 0; j < tile.num_true; ++j) {
     for (std::int64_t l = 0; l < lanes; ++l) {
       T& value = tile.truth[j * lanes + l];
-      value = ((count * value - sums.truth[l]) - sums.sampled[l]) / count * factor[l];
+      value = ((count * value - sum_truth_[l]) - sum_sampled_[l]) / count * factor[l];
     }
   }
 }
 
-template void softmax_loss(const LogitsTile<float>&, const SoftmaxSums<float>&, float*, float*);
-template void softmax_loss(const LogitsTile<double>&, const SoftmaxSums<double>&, double*, double*);
-template void softmax_gradient(const LogitsTile<float>&, const SoftmaxSums<float>&, const float*,
-                               float*);
-template void softmax_gradient(const LogitsTile<double>&, const SoftmaxSums<double>&, const double*,
-                               double*);
+template class SoftmaxTile<float>;
+template class SoftmaxTile<double>;
 
 }  // namespace manyclass

@@ -29,8 +29,8 @@ void number_rows(const RowsView<const T>& table, const std::int64_t* positions,
 }
 
 template <class T>
-void sum_group(const Examples<T>& examples, const StepPlan<T>& plan,
-               const typename SampledStep<T>::Parts& parts, std::int64_t g, T* row, T* bias) {
+void sum_group(const Examples<T>& examples, const StepPlan<T>& plan, const GradientParts<T>& parts,
+               std::int64_t g, T* row, T* bias) {
   const auto& kernel = kernels::table<T>();
   const EntryGroups& groups = plan.groups;
   std::fill_n(row, plan.dim, T{0});
@@ -73,9 +73,8 @@ IndexedSlices<T> order_biases(const OutputLayer<T>& layer, const EntryGroups& gr
 
 template <class T>
 SampledGradients<T> sum_by_class(const OutputLayer<T>& layer, const Examples<T>& examples,
-                                 const StepPlan<T>& plan,
-                                 const typename SampledStep<T>::Parts& parts, int num_threads,
-                                 Scratch& scratch) {
+                                 const StepPlan<T>& plan, const GradientParts<T>& parts,
+                                 int num_threads, Scratch& scratch) {
   const std::int64_t num_groups = plan.groups.num_groups;
   SampledGradients<T> result;
   result.weights.values = Buffer<T>(num_groups * plan.dim);
@@ -94,10 +93,10 @@ SampledGradients<T> sum_by_class(const OutputLayer<T>& layer, const Examples<T>&
 }
 
 template SampledGradients<float> sum_by_class(const OutputLayer<float>&, const Examples<float>&,
-                                              const StepPlan<float>&,
-                                              const SampledStep<float>::Parts&, int, Scratch&);
+                                              const StepPlan<float>&, const GradientParts<float>&,
+                                              int, Scratch&);
 template SampledGradients<double> sum_by_class(const OutputLayer<double>&, const Examples<double>&,
                                                const StepPlan<double>&,
-                                               const SampledStep<double>::Parts&, int, Scratch&);
+                                               const GradientParts<double>&, int, Scratch&);
 
 }  // namespace manyclass

@@ -32,7 +32,8 @@ void check_counts(const SampledValuesView& sampled, std::int64_t batch, std::int
 
 template <class T>
 StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
-                      const SampledValuesView& sampled, Scratch& scratch) {
+                      const SampledValuesView& sampled, LogQCorrection correction,
+                      Scratch& scratch) {
   StepPlan<T> plan;
   plan.batch = examples.labels.rows;
   plan.num_true = examples.labels.cols;
@@ -40,6 +41,8 @@ StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
   plan.dim = layer.weights.dim();
   check_counts(sampled, plan.batch, plan.num_true);
 
+  const bool correct_true = correction == LogQCorrection::all;
+  const bool correct_sampled = correction != LogQCorrection::none;
   const std::int64_t num_classes = layer.weights.num_rows();
   auto* positions = scratch.take<std::int64_t>(plan.num_entries());
   auto* offsets = scratch.take<T>(plan.num_entries());
@@ -52,15 +55,17 @@ StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
     for (std::int64_t j = 0; j < plan.num_true; ++j) {
       const std::int64_t label = examples.labels.row(i)[j];
       require_class(label, num_classes, "labels[", i, ", ", j, "]");
-      add(label,
-          log_count(sampled.true_expected_count.at(i, j), "true_expected_count[", i, ", ", j, "]"));
+      add(label, correct_true ? log_count(sampled.true_expected_count.at(i, j),
+                                          "true_expected_count[", i, ", ", j, "]")
+                              : 0.0);
     }
   }
   for (std::int64_t k = 0; k < plan.num_sampled; ++k) {
     const std::int64_t candidate = sampled.sampled_candidates[k];
     require_class(candidate, num_classes, "sampled_candidates[", k, "]");
-    add(candidate,
-        log_count(sampled.sampled_expected_count.at(0, k), "sampled_expected_count[", k, "]"));
+    add(candidate, correct_sampled ? log_count(sampled.sampled_expected_count.at(0, k),
+                                               "sampled_expected_count[", k, "]")
+                                   : 0.0);
   }
   plan.positions = positions;
   plan.offsets = offsets;
@@ -73,17 +78,18 @@ void group(StepPlan<T>& plan, std::int64_t num_classes, Scratch& scratch) {
 }
 
 template <class T>
-void find_hits(StepPlan<T>& plan, Scratch& scratch) {
-  auto* hits = scratch.take<std::int64_t>(plan.num_labels());
+void find_hits(StepPlan<T>& plan, bool mask_repeats, Scratch& scratch) {
+  using Entries = std::span<const std::int64_t>;
+  auto* hits = scratch.take<Entries>(plan.num_labels());
   const EntryGroups& groups = plan.groups;
   for (std::int64_t g = 0; g < groups.num_groups; ++g) {
     // Within a group labels come first, then candidates in their order.
-    const std::int64_t last = groups.entries[groups.begin[g + 1] - 1] - plan.num_labels();
-    for (std::int64_t e = groups.begin[g]; e < groups.begin[g + 1]; ++e) {
-      const std::int64_t entry = groups.entries[e];
-      if (entry >= plan.num_labels()) break;
-      hits[entry] = std::max<std::int64_t>(last, -1);
-    }
+    const Entries all(groups.entries + groups.begin[g], groups.entries + groups.begin[g + 1]);
+    const auto first = std::lower_bound(all.begin(), all.end(), plan.num_labels());
+    const Entries candidates(first, all.end());
+    const bool only_last = !mask_repeats && !candidates.empty();
+    const Entries taken_out = only_last ? candidates.last(1) : candidates;
+    for (const std::int64_t label : Entries(all.begin(), first)) hits[label] = taken_out;
   }
   plan.hits = hits;
 }
@@ -91,12 +97,12 @@ void find_hits(StepPlan<T>& plan, Scratch& scratch) {
 template struct StepPlan<float>;
 template struct StepPlan<double>;
 template StepPlan<float> make_plan(const OutputLayer<float>&, const Examples<float>&,
-                                   const SampledValuesView&, Scratch&);
+                                   const SampledValuesView&, LogQCorrection, Scratch&);
 template StepPlan<double> make_plan(const OutputLayer<double>&, const Examples<double>&,
-                                    const SampledValuesView&, Scratch&);
+                                    const SampledValuesView&, LogQCorrection, Scratch&);
 template void group(StepPlan<float>&, std::int64_t, Scratch&);
 template void group(StepPlan<double>&, std::int64_t, Scratch&);
-template void find_hits(StepPlan<float>&, Scratch&);
-template void find_hits(StepPlan<double>&, Scratch&);
+template void find_hits(StepPlan<float>&, bool, Scratch&);
+template void find_hits(StepPlan<double>&, bool, Scratch&);
 
 }  // namespace manyclass

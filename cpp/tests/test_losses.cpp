@@ -52,6 +52,31 @@ TEST_CASE("All classes as candidates of count 1 give the full softmax") {
   CHECK(rank == 1);
 }
 
+TEST_CASE("nce_loss is the logistic loss of each class") {
+  const TwoClasses two;
+  const std::vector<std::int64_t> candidates{1, 0, 0};
+  const std::vector<double> counts{1.0, 0.5, 0.5};
+  const SampledValuesView sampled{
+      {candidates.data(), 3}, {counts.data(), 1, 1, 0}, {counts.data(), 1, 3, 3}};
+  const double truth = 0.75;  // logits
+  const double noise = -0.5;
+  const double repeated = 0.75 - std::log(0.5);
+  const auto softplus = [](double z) { return std::log1p(std::exp(z)); };
+  const auto loss_of = [&](const SampledLossOptions& options) {
+    double loss = 0.0;
+    nce_loss<double>(two.layer, two.examples, sampled, options, {&loss, 1});
+    return loss;
+  };
+  const double base = softplus(-truth) + softplus(noise);
+  const auto close = [](double value) { return doctest::Approx(value).epsilon(1e-14); };
+  CHECK(loss_of({.mask_repeats = true}) == close(base));
+  CHECK(loss_of({}) == close(base + softplus(repeated)));
+  CHECK(loss_of({.remove_accidental_hits = false}) == close(base + 2 * softplus(repeated)));
+  CHECK(loss_of({.log_q_correction = LogQCorrection::none}) == close(base + softplus(truth)));
+  CHECK_THROWS_WITH(loss_of({.remove_accidental_hits = false, .mask_repeats = true}),
+                    doctest::Contains("mask_repeats is true, remove_accidental_hits false"));
+}
+
 TEST_CASE("Refused calls write nothing") {
   const TwoClasses two;
   std::vector<std::int64_t> bad_labels{2};

@@ -3,6 +3,7 @@
 Which function for what:
 
 * training step: `sampled_softmax_loss_and_grad`, then an optimizer's ``apply``;
+* embeddings by negative sampling: `nce_loss_and_grad` with ``log_q_correction="none"``;
 * evaluation: `full_softmax_loss` (exact) and `label_ranks`;
 * candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
   `UnigramSampler` if you have counts, `AliasSampler` for any other distribution.
@@ -13,6 +14,7 @@ from manyclass.config import show_config
 from manyclass.evaluation import full_softmax_loss, full_softmax_loss_and_grad, label_ranks
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_loss_and_grad
+from manyclass.nce import nce_loss, nce_loss_and_grad
 from manyclass.optimizers import SGD, Adagrad
 from manyclass.samplers import (
     AliasSampler,
@@ -38,6 +40,8 @@ __all__ = [
     "full_softmax_loss_and_grad",
     "get_num_threads",
     "label_ranks",
+    "nce_loss",
+    "nce_loss_and_grad",
     "sampled_softmax_loss",
     "sampled_softmax_loss_and_grad",
     "set_num_threads",

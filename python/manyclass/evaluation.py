@@ -7,8 +7,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from manyclass import _core
-from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_table
-from manyclass.losses import Gradients, _labels
+from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_labels, as_table
+from manyclass.losses import Gradients
 from manyclass.threads import thread_argument
 
 
@@ -59,7 +59,7 @@ def full_softmax_loss(
     return _core.full_softmax_loss(
         as_table(weights, "weights"),
         as_table(biases, "biases"),
-        _labels(labels, num_true),
+        as_labels(labels, num_true),
         as_array(inputs, "inputs"),
         partition_strategy,
         thread_argument(num_threads),
@@ -98,7 +98,7 @@ def full_softmax_loss_and_grad(
     loss, weight_grads, bias_grads, grad_inputs = _core.full_softmax_loss_and_grad(
         weight_table,
         bias_table,
-        _labels(labels, num_true),
+        as_labels(labels, num_true),
         as_array(inputs, "inputs"),
         partition_strategy,
         thread_argument(num_threads),
@@ -134,7 +134,7 @@ def label_ranks(
     return _core.label_ranks(
         as_table(weights, "weights"),
         as_table(biases, "biases"),
-        _labels(labels, num_true),
+        as_labels(labels, num_true),
         as_array(inputs, "inputs"),
         partition_strategy,
         thread_argument(num_threads),

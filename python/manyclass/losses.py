@@ -1,4 +1,4 @@
-"""Losses over a few sampled classes: for training."""
+"""The softmax over a few sampled classes: for training."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from manyclass import _core
-from manyclass._arrays import Array, ArrayLike, IdArray, Table, as_array, as_ids, as_table
-from manyclass._integers import as_integer
-from manyclass._seeds import SeedLike, resolve_seed
-from manyclass.indexed_slices import IndexedSlices
-from manyclass.samplers import LogUniformSampler, SampledValues, Sampler
+from manyclass._arrays import Array, ArrayLike, Table, as_array
+from manyclass._sampled_arguments import GivenValues, read_arguments, slices_of
+from manyclass._seeds import SeedLike
+from manyclass.samplers import Sampler
 from manyclass.threads import thread_argument
 
 
@@ -38,21 +37,30 @@ def sampled_softmax_loss(
     num_sampled: int,
     num_classes: int,
     num_true: int = 1,
-    sampled_values: SampledValues | tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
+    sampled_values: GivenValues | None = None,
     remove_accidental_hits: bool = True,
     seed: SeedLike = None,
     name: str | None = None,
     *,
     sampler: Sampler | None = None,
     partition_strategy: str = "div",
+    log_q_correction: str = "all",
+    mask_repeats: bool = False,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Compute the sampled softmax loss of each example.
 
     The softmax runs over the example's labels and the candidates, whose logits are corrected by
-    the log of their expected counts. It is for training only: it estimates the full loss, usually
-    from below. Arguments are those of ``tf.nn.sampled_softmax_loss``; those after ``name`` are
-    ours.
+    the log of their expected counts. It is for training only. Arguments are those of
+    ``tf.nn.sampled_softmax_loss``; those after ``name`` are ours.
+
+    Which correction: "all" takes log Q off every logit, so that a model trained to the optimum has
+    the logits of the full softmax, whatever Q is; the loss itself is that of telling the label from
+    the candidates and is no estimate of the full loss. "sampled" is importance sampling: the sum of
+    exponentials estimates the full softmax's without bias (by expected counts that are exact, with
+    all hits removed), so that the loss estimates the full loss, from below on average; its gradient
+    varies more where Q is small. "none" learns logits that are off by log Q: right if Q is uniform,
+    or if frequent classes are to be held down.
 
     Parameters
     ----------
@@ -75,7 +83,8 @@ def sampled_softmax_loss(
         Candidates and their expected counts. By default they are drawn by ``sampler``.
     remove_accidental_hits : bool, default True
         Take candidates that are true classes of an example out of its softmax. Of a candidate
-        that was drawn several times only the last is taken out, as in TensorFlow.
+        that was drawn several times only the last is taken out, as in TensorFlow, unless
+        ``mask_repeats``.
     seed : int, pair of int, numpy.random.Generator, optional
         Where the sampler's stream starts. The default sampler takes fresh entropy if None.
     name : str, optional
@@ -85,6 +94,12 @@ def sampled_softmax_loss(
         right if classes are numbered by falling frequency.
     partition_strategy : {"div", "mod"}
         How classes are spread over shards. TensorFlow's ``tf.compat.v1.nn`` defaults to "mod".
+    log_q_correction : {"all", "sampled", "none"}
+        The logits that the log of their expected count is taken off: all, as in TensorFlow, those
+        of candidates, or none. Expected counts that are not needed are not read.
+    mask_repeats : bool, default False
+        Take every copy of a repeated candidate out where it is a hit. Needs
+        ``remove_accidental_hits``.
     num_threads : int, optional
         `get_num_threads` if None.
 
@@ -96,8 +111,9 @@ def sampled_softmax_loss(
     Raises
     ------
     ValueError
-        If shapes or layouts do not fit, a label or a candidate is out of range, or an expected
-        count is not above zero.
+        If shapes or layouts do not fit, a label or a candidate is out of range, an expected count
+        that is needed is not above zero, or ``mask_repeats`` comes without
+        ``remove_accidental_hits``.
     TypeError
         If a dtype is another.
 
@@ -108,15 +124,23 @@ def sampled_softmax_loss(
     Algorithms Reference".
     """
     del name
-    targets = _labels(labels, num_true)
-    tables = _tables(weights, biases, num_classes)
-    candidates = _candidates(sampled_values, sampler, seed, num_sampled, num_classes)
+    arguments = read_arguments(
+        weights,
+        biases,
+        labels,
+        inputs,
+        num_sampled,
+        num_classes,
+        num_true,
+        sampled_values,
+        sampler,
+        seed,
+    )
     return _core.sampled_softmax_loss(
-        *tables,
-        targets,
-        as_array(inputs, "inputs"),
-        candidates,
+        *arguments,
         remove_accidental_hits,
+        mask_repeats,
+        log_q_correction,
         partition_strategy,
         thread_argument(num_threads),
     )
@@ -130,13 +154,15 @@ def sampled_softmax_loss_and_grad(
     num_sampled: int,
     num_classes: int,
     num_true: int = 1,
-    sampled_values: SampledValues | tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
+    sampled_values: GivenValues | None = None,
     remove_accidental_hits: bool = True,
     seed: SeedLike = None,
     name: str | None = None,
     *,
     sampler: Sampler | None = None,
     partition_strategy: str = "div",
+    log_q_correction: str = "all",
+    mask_repeats: bool = False,
     num_threads: int | None = None,
     grad_loss: ArrayLike | None = None,
 ) -> tuple[NDArray[Any], Gradients]:
@@ -160,100 +186,29 @@ def sampled_softmax_loss_and_grad(
         constants: nothing flows through them.
     """
     del name
-    targets = _labels(labels, num_true)
-    weight_table, bias_table = _tables(weights, biases, num_classes)
-    candidates = _candidates(sampled_values, sampler, seed, num_sampled, num_classes)
+    arguments = read_arguments(
+        weights,
+        biases,
+        labels,
+        inputs,
+        num_sampled,
+        num_classes,
+        num_true,
+        sampled_values,
+        sampler,
+        seed,
+    )
     loss, weight_slices, bias_slices, grad_inputs = _core.sampled_softmax_loss_and_grad(
-        weight_table,
-        bias_table,
-        targets,
-        as_array(inputs, "inputs"),
-        candidates,
+        *arguments,
         remove_accidental_hits,
+        mask_repeats,
+        log_q_correction,
         partition_strategy,
         thread_argument(num_threads),
         None if grad_loss is None else as_array(grad_loss, "grad_loss"),
     )
     return loss, Gradients(
-        _slices(weight_table, weight_slices), _slices(bias_table, bias_slices), grad_inputs
+        slices_of(arguments.weights, weight_slices),
+        slices_of(arguments.biases, bias_slices),
+        grad_inputs,
     )
-
-
-def _labels(labels: ArrayLike, num_true: int) -> IdArray:
-    array = as_ids(labels, "labels")
-    columns = as_integer(num_true, "num_true")
-    if array.ndim == 2 and array.shape[1] != columns:
-        raise ValueError(
-            f"labels must have shape [batch, num_true] = [{array.shape[0]}, {columns}], got "
-            f"{list(array.shape)}"
-        )
-    return array
-
-
-def _tables(
-    weights: Table, biases: Table, num_classes: int
-) -> tuple[Array | list[Array], Array | list[Array]]:
-    table = as_table(weights, "weights")
-    shards = table if isinstance(table, list) else [table]
-    number = as_integer(num_classes, "num_classes")
-    # The core refuses other ranks; only then are there rows to count.
-    rows = sum(len(shard) for shard in shards) if all(s.ndim == 2 for s in shards) else number
-    if number < 1 or number > rows:
-        raise ValueError(
-            f"num_classes is {number}; it must be at least 1 and at most the {rows} rows of weights"
-        )
-    return table, as_table(biases, "biases")
-
-
-def _candidates(
-    sampled_values: SampledValues | tuple[ArrayLike, ArrayLike, ArrayLike] | None,
-    sampler: Sampler | None,
-    seed: SeedLike,
-    num_sampled: int,
-    num_classes: int,
-) -> _core.Candidates:
-    """Return the candidates, or what they are to be drawn from."""
-    size = as_integer(num_sampled, "num_sampled")
-    if sampled_values is not None:
-        if sampler is not None:
-            raise ValueError("sampled_values and sampler are both given; only one may be")
-        return _given(sampled_values, size)
-    if sampler is None:
-        fresh = LogUniformSampler(num_classes, seed=seed)
-        return fresh._core, size, None
-    if not isinstance(sampler, Sampler):
-        raise TypeError(f"sampler is {sampler!r}; it must be a sampler such as LogUniformSampler")
-    if sampler.num_classes != num_classes:
-        raise ValueError(f"num_classes is {num_classes}, sampler has {sampler.num_classes} classes")
-    return sampler._core, size, None if seed is None else resolve_seed(seed)
-
-
-def _given(
-    sampled_values: SampledValues | tuple[ArrayLike, ArrayLike, ArrayLike], num_sampled: int
-) -> tuple[Array, Array, Array]:
-    if not isinstance(sampled_values, tuple | list) or len(sampled_values) != 3:
-        raise TypeError(
-            "sampled_values must be a tuple of three arrays (sampled_candidates, "
-            f"true_expected_count, sampled_expected_count), got {type(sampled_values).__name__}"
-        )
-    candidates, truth, sampled = sampled_values
-    ids = as_ids(candidates, "sampled_candidates")
-    if ids.ndim == 1 and len(ids) != num_sampled:
-        raise ValueError(f"num_sampled is {num_sampled}, sampled_values has {len(ids)} candidates")
-    return (
-        ids,
-        as_array(truth, "true_expected_count"),
-        as_array(sampled, "sampled_expected_count"),
-    )
-
-
-def _slices(
-    table: Array | list[Array], parts: list[tuple[Array, IdArray]]
-) -> IndexedSlices | list[IndexedSlices]:
-    if isinstance(table, list):
-        return [
-            IndexedSlices(values, indices, shard.shape)
-            for shard, (values, indices) in zip(table, parts, strict=True)
-        ]
-    values, indices = parts[0]
-    return IndexedSlices(values, indices, table.shape)

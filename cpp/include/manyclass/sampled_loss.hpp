@@ -1,5 +1,5 @@
 // Losses over a few sampled classes, and their gradients: what TensorFlow calls
-// sampled_softmax_loss.
+// sampled_softmax_loss and nce_loss.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +52,21 @@ struct Examples {
   MatrixView<const T> inputs;
 };
 
+/// Which logits lose the log of their expected count.
+///
+/// `all`: true and sampled ones, as in TensorFlow. `sampled`: importance sampling; the sum of
+/// exponentials estimates the full softmax's without bias, if no hit is left in it. `none`: the
+/// plain logits; nce_loss is then word2vec's negative sampling. Counts that are not needed are not
+/// read.
+enum class LogQCorrection { all, sampled, none };
+
 struct SampledLossOptions {
-  /// Whether a candidate that is a true class of a row is taken out of that row's softmax.
+  /// Whether a candidate that is a true class of a row is taken out of that row's loss.
+  /// TensorFlow's default is true for sampled_softmax_loss, false for nce_loss.
   bool remove_accidental_hits = true;
+  /// Of a hit's repeated candidates, whether all are taken out or, as in TensorFlow, the last.
+  bool mask_repeats = false;
+  LogQCorrection log_q_correction = LogQCorrection::all;
   /// 0 means get_num_threads().
   int num_threads = 0;
 };
@@ -72,14 +84,17 @@ template <class T>
 void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
                     VectorView<const T> grad_loss = {});
 
+/// Throws std::invalid_argument if options contradict each other; the functions below do so too.
+void check_options(const SampledLossOptions& options);
+
 /// loss[i] = logsumexp of row i's logits minus the mean of its true logits, where the logits are
 ///   t[i, j] = <x_i, W[y_ij]> + b[y_ij] - log true_expected_count[i, j]
 ///   u[i, k] = <x_i, W[s_k]> + b[s_k] - log sampled_expected_count[k], or -inf for a hit.
-/// A hit (i, k) is a candidate equal to a label of row i; of repeated candidates only the last is
-/// taken out, as in TensorFlow (tf.nn.sampled_softmax_loss).
+/// A hit (i, k) is a candidate equal to a label of row i (tf.nn.sampled_softmax_loss).
 ///
-/// Throws std::invalid_argument, before anything is written, if shapes disagree, a label or
-/// candidate lies outside [0, num_classes), or an expected count is not above zero and finite.
+/// Throws std::invalid_argument, before anything is written, if shapes disagree, options
+/// contradict each other, a label or candidate lies outside [0, num_classes), or an expected count
+/// that is needed is not above zero and finite.
 template <class T>
 void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
                           const SampledValuesView& sampled, const SampledLossOptions& options,
@@ -94,5 +109,20 @@ SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T>& layer,
                                                   const SampledLossOptions& options,
                                                   VectorView<const T> grad_loss, VectorView<T> loss,
                                                   MatrixView<T> grad_inputs);
+
+/// loss[i] = the sum over the logits z of row i, those above, of softplus(z) - target * z, where
+/// the target is 1 / num_true for a true logit and 0 for a sampled one (tf.nn.nce_loss): the
+/// logistic loss of telling true classes from sampled ones.
+template <class T>
+void nce_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+              const SampledValuesView& sampled, const SampledLossOptions& options,
+              VectorView<T> loss);
+
+template <class T>
+SampledGradients<T> nce_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& examples,
+                                      const SampledValuesView& sampled,
+                                      const SampledLossOptions& options,
+                                      VectorView<const T> grad_loss, VectorView<T> loss,
+                                      MatrixView<T> grad_inputs);
 
 }  // namespace manyclass

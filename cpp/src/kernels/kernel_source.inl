@@ -5,102 +5,7 @@
 // Vectors are GCC's and Clang's vector extensions. Nothing here may call an inline function of a
 // header, lest two targets share a weak symbol; only built-ins are used.
 
-template <class T>
-struct VectorOf;
-template <>
-struct VectorOf<float> {
-  using Vector __attribute__((vector_size(MANYCLASS_VECTOR_BYTES))) = float;
-  using Loose __attribute__((vector_size(MANYCLASS_VECTOR_BYTES), aligned(4), may_alias)) = float;
-  using Bits __attribute__((vector_size(MANYCLASS_VECTOR_BYTES))) = std::int32_t;
-};
-template <>
-struct VectorOf<double> {
-  using Vector __attribute__((vector_size(MANYCLASS_VECTOR_BYTES))) = double;
-  using Loose __attribute__((vector_size(MANYCLASS_VECTOR_BYTES), aligned(8), may_alias)) = double;
-  using Bits __attribute__((vector_size(MANYCLASS_VECTOR_BYTES))) = std::int64_t;
-};
-
-template <class T>
-using Vector = typename VectorOf<T>::Vector;
-template <class T>
-inline constexpr std::int64_t width = MANYCLASS_VECTOR_BYTES / sizeof(T);
-
-template <class T>
-inline Vector<T> load(const T* p) {
-  return *reinterpret_cast<const typename VectorOf<T>::Loose*>(p);
-}
-template <class T>
-inline void store(T* p, Vector<T> v) {
-  *reinterpret_cast<typename VectorOf<T>::Loose*>(p) = v;
-}
-template <class T>
-inline T add_lanes(Vector<T> v) {
-  T total = v[0];
-  for (std::int64_t i = 1; i < width<T>; ++i) total += v[i];
-  return total;
-}
-
-// ---- exp, for arguments <= 0 ----------------------------------------------------------------
-// exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; ln 2 in two parts (Cody and Waite
-// 1980) and the Taylor polynomial of exp(r), whose remainder is below half an ulp. Results below
-// the smallest normal number become 0. NaN stays NaN.
-
-template <class T>
-struct ExpConstants;
-template <>
-struct ExpConstants<float> {
-  static constexpr float least = -87.33654F;  // log of the smallest normal number
-  static constexpr float round = 0x1.8p23F;   // adding it rounds to an integer
-  static constexpr float log2e = 0x1.715476p+0F;
-  static constexpr float ln2_high = 0x1.62e4p-1F;  // few enough bits for n * ln2_high to be exact
-  static constexpr float ln2_low = 0x1.7f7d1cp-20F;
-  static constexpr int mantissa_bits = 23;
-  static constexpr int bias = 127;
-  static constexpr int terms = 7;
-};
-template <>
-struct ExpConstants<double> {
-  static constexpr double least = -708.3964185322641;
-  static constexpr double round = 0x1.8p52;
-  static constexpr double log2e = 0x1.71547652b82fep+0;
-  static constexpr double ln2_high = 0x1.62e42fee00000p-1;
-  static constexpr double ln2_low = 0x1.a39ef35793c76p-33;
-  static constexpr int mantissa_bits = 52;
-  static constexpr int bias = 1023;
-  static constexpr int terms = 13;
-};
-
-inline constexpr double inverse_factorial[] = {1.0,
-                                               1.0,
-                                               1.0 / 2,
-                                               1.0 / 6,
-                                               1.0 / 24,
-                                               1.0 / 120,
-                                               1.0 / 720,
-                                               1.0 / 5040,
-                                               1.0 / 40320,
-                                               1.0 / 362880,
-                                               1.0 / 3628800,
-                                               1.0 / 39916800,
-                                               1.0 / 479001600,
-                                               1.0 / 6227020800};
-
-template <class T>
-inline Vector<T> exp_of(Vector<T> x) {
-  using K = ExpConstants<T>;
-  using Bits = typename VectorOf<T>::Bits;
-  const Bits vanishes = x < K::least;
-  const Vector<T> bounded = vanishes ? Vector<T>{} : x;
-  const Vector<T> shifted = bounded * K::log2e + K::round;
-  const Vector<T> n = shifted - K::round;
-  const Vector<T> r = (bounded - n * K::ln2_high) - n * K::ln2_low;
-  Vector<T> p = Vector<T>{} + static_cast<T>(inverse_factorial[K::terms]);
-  for (int i = K::terms - 1; i >= 0; --i) p = p * r + static_cast<T>(inverse_factorial[i]);
-  // The low bits of `shifted` are n; moved up they are the exponent of 2^n.
-  const Bits exponent = ((Bits)shifted + K::bias) << K::mantissa_bits;
-  const Vector<T> result = p * (Vector<T>)exponent;
-  return vanishes ? Vector<T>{} : result;
-}
+#include "vector_math.inl"
 
 // ---- the product ----------------------------------------------------------------------------
 
@@ -304,6 +209,22 @@ void column_exp(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* 
 }
 
 template <class T>
+void column_logistic(T* z, std::int64_t rows, std::int64_t lanes, T* total) {
+  const Vector<T> zero = {};
+  const Vector<T> one = zero + T{1};
+  for (std::int64_t l = 0; l < lanes; l += width<T>) {
+    Vector<T> sum = load(total + l);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const Vector<T> value = load(z + r * lanes + l);
+      const Vector<T> tail = exp_of<T>(value < zero ? value : -value);
+      sum += (value > zero ? value : zero) + log1p_of<T>(tail);
+      store(z + r * lanes + l, (value < zero ? tail : one) / (one + tail));
+    }
+    store(total + l, sum);
+  }
+}
+
+template <class T>
 void column_scale(T* z, std::int64_t rows, std::int64_t lanes, const T* factor) {
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t l = 0; l < lanes; l += width<T>) {
@@ -333,8 +254,7 @@ void column_count_above(const T* z, std::int64_t rows, std::int64_t lanes, const
 
 template <class T>
 constexpr KernelTable<T> make_table() {
-  return {multiply_add<T>, transpose<T>,    dot<T>,
-          sum<T>,          axpy<T>,         column_max<T>,
-          column_exp<T>,   column_scale<T>, column_count_above<T>,
-          sgd<T>,          adagrad<T>};
+  return {multiply_add<T>, transpose<T>,          dot<T>,        sum<T>,
+          axpy<T>,         column_max<T>,         column_exp<T>, column_logistic<T>,
+          column_scale<T>, column_count_above<T>, sgd<T>,        adagrad<T>};
 }

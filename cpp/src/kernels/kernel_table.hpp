@@ -34,6 +34,8 @@ struct KernelTable {
   void (*column_max)(const T* z, std::int64_t rows, std::int64_t lanes, T* most);
   /// z[r, l] = exp(z[r, l] - shift[l]); total[l] += their sum. Needs z <= shift but for NaN.
   void (*column_exp)(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* total);
+  /// total[l] += the sum over r of softplus(z[r, l]) = log(1 + exp(z[r, l])); z becomes sigmoid(z).
+  void (*column_logistic)(T* z, std::int64_t rows, std::int64_t lanes, T* total);
   /// z[r, l] *= factor[l]
   void (*column_scale)(T* z, std::int64_t rows, std::int64_t lanes, const T* factor);
   /// above[l] += the number of rows r with z[r, l] > mark[l], or equal to it and r < ties[l]

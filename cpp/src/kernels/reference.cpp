@@ -82,6 +82,14 @@ void column_exp(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* 
 }
 
 template <class T>
+void column_logistic(T* z, std::int64_t rows, std::int64_t lanes, T* total) {
+  auto table = view(z, rows, lanes, lanes);
+  const RowMajor<T> tail = (-table.abs()).exp();
+  Line<T>(total, lanes) += (table.max(T{0}) + tail.log1p()).colwise().sum();
+  table = (table < T{0}).select(tail, T{1}) / (T{1} + tail);
+}
+
+template <class T>
 void column_scale(T* z, std::int64_t rows, std::int64_t lanes, const T* factor) {
   view(z, rows, lanes, lanes).rowwise() *= ConstLine<T>(factor, lanes);
 }
@@ -111,10 +119,9 @@ void adagrad(T rate, T initial, T epsilon, const T* g, T* a, T* w, std::int64_t 
 
 template <class T>
 constexpr KernelTable<T> make_table() {
-  return {multiply_add<T>, transpose<T>,    dot<T>,
-          sum<T>,          axpy<T>,         column_max<T>,
-          column_exp<T>,   column_scale<T>, column_count_above<T>,
-          sgd<T>,          adagrad<T>};
+  return {multiply_add<T>, transpose<T>,          dot<T>,        sum<T>,
+          axpy<T>,         column_max<T>,         column_exp<T>, column_logistic<T>,
+          column_scale<T>, column_count_above<T>, sgd<T>,        adagrad<T>};
 }
 
 void philox(std::uint64_t key, std::uint64_t counter, std::uint64_t counter_high,

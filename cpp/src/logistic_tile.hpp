@@ -1,0 +1,33 @@
+// The logistic loss of each class by itself over one transposed tile of logits: noise-contrastive
+// estimation and negative sampling.
+#pragma once
+
+#include "logits_tile.hpp"
+
+namespace manyclass {
+
+template <class T>
+class LogisticTile {
+ public:
+  using Value = T;
+
+  LogisticTile(std::int64_t lanes, Scratch& scratch);
+
+  /// loss[l] = the sum over lane l's logits z of softplus(z) - target * z. Logits become
+  /// sigmoid(z) - target.
+  void forward(const LogitsTile<T>& tile, T* loss) const;
+
+  /// Derivatives are multiplied by grad_loss[l].
+  void backward(const LogitsTile<T>& tile, const T* grad_loss) const;
+
+ private:
+  void add_truth(const LogitsTile<T>& tile) const;
+  void add_sampled(const LogitsTile<T>& tile) const;
+
+  // One entry a lane.
+  double* total_;
+  T* part_;
+  T* logit_;
+};
+
+}  // namespace manyclass
