@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "manyclass/alias_sampler.hpp"
-
 #include "manyclass/samplers.hpp"
 #include "module.hpp"
 #include "numpy_view.hpp"

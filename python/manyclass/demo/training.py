@@ -100,9 +100,11 @@ def train(
     Parameters
     ----------
     trainer : Trainer
+        Takes the steps.
     stream : int32[tokens]
         The training text; the first token is only context.
     plan : Plan
+        When to stop.
     batch : int
         Tokens per step.
     rng : numpy.random.Generator
@@ -113,6 +115,7 @@ def train(
     Returns
     -------
     History
+        The learning curve, and whether the user stopped it.
     """
     history = History()
     epoch = len(stream) - 1
