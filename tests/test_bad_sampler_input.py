@@ -17,11 +17,14 @@ MAKE = {
     "log_uniform": lambda: mc.LogUniformSampler(10, seed=1),
     "unigram": lambda: mc.UnigramSampler(np.arange(1, 11), seed=1),
     "alias": lambda: mc.AliasSampler(np.arange(1.0, 11.0), seed=1),
+    "learned_unigram": lambda: mc.LearnedUnigramSampler(10, seed=1),
 }
 each_sampler = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 
 
-@pytest.mark.parametrize("make", [mc.UniformSampler, mc.LogUniformSampler])
+@pytest.mark.parametrize(
+    "make", [mc.UniformSampler, mc.LogUniformSampler, mc.LearnedUnigramSampler]
+)
 @pytest.mark.parametrize(
     ("num_classes", "error"),
     [(0, ValueError), (-7, ValueError), (10.0, TypeError), ("10", TypeError), (None, TypeError)],
@@ -67,6 +70,31 @@ def test_a_distortion_that_overflows_is_refused() -> None:
         mc.UnigramSampler([0.0, 1.0], distortion=-1.0)
 
 
+BAD_NUMBERS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "shard at num_shards": ({"num_shards": 2, "shard": 2}, ValueError, r"shard is 2.*\[0, 2\)"),
+    "shard below 0": ({"shard": -1}, ValueError, r"shard is -1.*\[0, 1\)"),
+    "no shards": ({"num_shards": 0}, ValueError, "num_shards is 0"),
+    "an empty shard": ({"num_shards": 9, "shard": 5}, ValueError, "counts has 3 .*shard 5 of 9"),
+    "too many reserved": ({"num_reserved_ids": 2**40}, ValueError, f"num_reserved_ids.*{2**40}"),
+    "reserved ids a float": ({"num_reserved_ids": 1.0}, TypeError, "num_reserved_ids"),
+    "shards a float": ({"num_shards": 1.0}, TypeError, "num_shards"),
+    "shard a float": ({"shard": 0.0}, TypeError, "shard"),
+}
+
+
+@pytest.mark.parametrize(("options", "error", "pattern"), BAD_NUMBERS.values(), ids=BAD_NUMBERS)
+def test_reserved_ids_and_shards(
+    options: dict[str, Any], error: type[Exception], pattern: str
+) -> None:
+    with pytest.raises(error, match=pattern):
+        mc.UnigramSampler([1, 2, 3], **options)
+
+
+def test_weights_of_other_shards_are_checked() -> None:
+    with pytest.raises(ValueError, match=r"counts\[1\].*-2"):
+        mc.UnigramSampler([1, -2, 3], num_shards=2, shard=0)
+
+
 BAD_CALLS: dict[str, tuple[tuple[Any, Any], dict[str, Any], type[Exception], str]] = {
     "labels of rank 1": ((LABELS[0], 3), {}, ValueError, "true_classes"),
     "labels of rank 3": ((LABELS[None], 3), {}, ValueError, "true_classes"),
@@ -93,6 +121,8 @@ BAD_CALLS: dict[str, tuple[tuple[Any, Any], dict[str, Any], type[Exception], str
         ValueError,
         "num_sampled is 11, more than num_classes 10 with unique candidates",
     ),
+    "unique a number": ((LABELS, 3), {"unique": 1}, TypeError, "unique is 1"),
+    "counts of another dtype": ((LABELS, 3), {"dtype": np.float16}, TypeError, "dtype.*float16"),
     "a good seed beside a bad label": ((LABELS + 1, 3), {"seed": 77}, ValueError, "true_classes"),
 }
 

@@ -24,6 +24,7 @@ SAMPLERS = {
     "log_uniform": lambda seed: mc.LogUniformSampler(50, seed=seed),
     "unigram": lambda seed: mc.UnigramSampler(np.arange(50), distortion=0.75, seed=seed),
     "alias": lambda seed: mc.AliasSampler(np.arange(50.0) ** 3, seed=seed),
+    "learned_unigram": lambda seed: mc.LearnedUnigramSampler(50, seed=seed),
 }
 each_sampler = pytest.mark.parametrize("make", SAMPLERS.values(), ids=SAMPLERS)
 
@@ -149,7 +150,10 @@ def test_probability_sums_to_one(make: Any) -> None:
 
 def test_probabilities_are_those_asked_for() -> None:
     ids = np.arange(50)
-    uniform, log_uniform, unigram, alias = (make(1).probability(ids) for make in SAMPLERS.values())
+    uniform, log_uniform, unigram, alias, learned = (
+        make(1).probability(ids) for make in SAMPLERS.values()
+    )
+    np.testing.assert_array_equal(learned, 1 / 50)
     assert uniform == pytest.approx(np.full(50, 0.02), rel=1e-15)
     assert log_uniform == pytest.approx(np.log((ids + 2) / (ids + 1)) / np.log(51), rel=1e-13)
     assert unigram == pytest.approx(ids**0.75 / (ids**0.75).sum(), rel=1e-6)
@@ -258,3 +262,40 @@ def test_state_resumes(make: Any) -> None:
         assert_same_sample(other.sample(NO_LABELS, 7), values)
     other.load_state_dict(kept)  # the state taken did not move with the sampler
     assert_same_sample(other.sample(NO_LABELS, 7), expected[0])
+
+
+COPIES = {
+    "pickle": lambda sampler: pickle.loads(pickle.dumps(sampler)),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+}
+
+
+@each_sampler
+@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
+def test_copies_continue_with_the_same_ids(make: Any, duplicate: Any) -> None:
+    sampler = make(12)
+    labels = np.array([[3, 3, 49]])
+    sampler.sample(labels, 7)
+    other = duplicate(sampler)
+    assert type(other) is type(sampler)
+    assert_same_bits(other.probability(np.arange(50)), sampler.probability(np.arange(50)))
+    for unique in (True, False):
+        values = sampler.sample(labels, 7, unique=unique)
+        if duplicate is not copy.copy:  # which shares the stream
+            assert_same_sample(other.sample(labels, 7, unique=unique), values)
+
+
+@each_sampler
+def test_counts_in_double(make: Any) -> None:
+    labels = np.array([[0, 1], [2, 49]])
+    for unique in (True, False):
+        single = make(5).sample(labels, 20, unique=unique)
+        double = make(5).sample(labels, 20, unique=unique, dtype=np.float64)
+        assert_same_bits(double.sampled_candidates, single.sampled_candidates)
+        for one, two in zip(single[1:], double[1:], strict=True):
+            assert one.dtype == np.float32
+            assert two.dtype == np.float64
+            np.testing.assert_allclose(one, two, rtol=5e-6)
+    p = make(5).probability(labels)
+    np.testing.assert_allclose(double.true_expected_count, 20 * p, rtol=1e-15)

@@ -1,43 +1,48 @@
-#include <pybind11/stl.h>
-
-#include <algorithm>
-
 #include "manyclass/alias_sampler.hpp"
 #include "manyclass/samplers.hpp"
 #include "module.hpp"
-#include "numpy_view.hpp"
+#include "sampler_binding.hpp"
 
 namespace manyclass::bindings {
 
 namespace {
 
-using SeedPair = std::pair<std::uint64_t, std::uint64_t>;
-
-Seed seed_of(SeedPair pair) { return {pair.first, pair.second}; }
-std::optional<Seed> seed_of(std::optional<SeedPair> pair) {
-  if (!pair) return {};
-  return seed_of(*pair);
+template <class T>
+py::tuple arrays_of(const SampledValuesOf<T>& values, MatrixView<const std::int64_t> labels) {
+  return py::make_tuple(
+      copy_of(std::span<const std::int64_t>(values.sampled_candidates)),
+      copy_of(std::span<const T>(values.true_expected_count), {labels.rows, labels.cols}),
+      copy_of(std::span<const T>(values.sampled_expected_count)));
 }
 
-template <class T>
-py::array_t<T> copy_of(const std::vector<T>& values, std::vector<py::ssize_t> shape) {
-  auto result = new_array<T>(std::move(shape));
-  std::copy(values.begin(), values.end(), result.mutable_data());
-  return result;
+// Reads the labels, calls `sample.template operator()<T>(labels)` without the GIL, with double for
+// T if `float64`, and returns its three arrays.
+template <class Sample>
+py::tuple sample_with(const py::array& true_classes, bool float64, Sample sample) {
+  const auto labels =
+      read_matrix<std::int64_t>(true_classes, "true_classes", "shape [batch, num_true]");
+  const auto run = [&]<class T>() {
+    SampledValuesOf<T> values;
+    {
+      const py::gil_scoped_release release;
+      values = sample.template operator()<T>(labels);
+    }
+    return arrays_of(values, labels);
+  };
+  return float64 ? run.template operator()<double>() : run.template operator()<float>();
 }
 
 py::tuple sample(Sampler& sampler, const py::array& true_classes, std::int64_t num_sampled,
-                 bool unique, std::optional<SeedPair> seed) {
-  const auto labels =
-      read_matrix<std::int64_t>(true_classes, "true_classes", "shape [batch, num_true]");
-  SampledValues values;
-  {
-    const py::gil_scoped_release release;
-    values = sampler.sample(labels, num_sampled, unique, seed_of(seed));
-  }
-  return py::make_tuple(copy_of(values.sampled_candidates, {num_sampled}),
-                        copy_of(values.true_expected_count, {labels.rows, labels.cols}),
-                        copy_of(values.sampled_expected_count, {num_sampled}));
+                 bool unique, std::optional<SeedPair> seed, bool float64) {
+  return sample_with(true_classes, float64, [&]<class T>(MatrixView<const std::int64_t> labels) {
+    return sampler.sample<T>(labels, num_sampled, unique, seed_of(seed));
+  });
+}
+
+py::tuple sample_all(const py::array& true_classes, std::int64_t num_sampled, bool float64) {
+  return sample_with(true_classes, float64, [&]<class T>(MatrixView<const std::int64_t> labels) {
+    return all_candidates<T>(labels, num_sampled);
+  });
 }
 
 py::array_t<std::int64_t> draw(Sampler& sampler, std::int64_t size, std::optional<SeedPair> seed) {
@@ -54,23 +59,15 @@ py::array_t<std::int64_t> draw(Sampler& sampler, std::int64_t size, std::optiona
 py::array_t<double> probability(const Sampler& sampler, const py::array& ids) {
   const auto classes = read_vector<std::int64_t>(ids, "ids");
   auto result = new_array<double>({classes.size});
-  for (std::int64_t i = 0; i < classes.size; ++i) {
-    if (classes[i] < 0 || classes[i] >= sampler.num_classes()) {
-      throw py::value_error("ids[" + std::to_string(i) + "] is " + std::to_string(classes[i]) +
-                            ", outside [0, " + std::to_string(sampler.num_classes()) + ")");
-    }
-    result.mutable_at(i) = sampler.probability(classes[i]);
-  }
+  const std::span<double> out(result.mutable_data(), static_cast<std::size_t>(classes.size));
+  const py::gil_scoped_release release;
+  sampler.probabilities(classes, out);
   return result;
 }
 
-std::tuple<std::uint64_t, std::uint64_t, std::uint64_t> stream(const Sampler& sampler) {
-  const PhiloxStream place = sampler.stream();
-  return {place.seed().first, place.seed().second, place.block()};
-}
-
-void set_stream(Sampler& sampler, std::uint64_t first, std::uint64_t second, std::uint64_t block) {
-  sampler.set_stream(PhiloxStream({first, second}, block));
+template <class T>
+VectorView<const T> view_of(const py::array_t<T>& array) {
+  return read_vector<T>(array, "weights");
 }
 
 }  // namespace
@@ -79,33 +76,65 @@ void bind_samplers(py::module_& module) {
   py::class_<Sampler>(module, "Sampler")
       .def_property_readonly("num_classes", &Sampler::num_classes)
       .def("sample", &sample, py::arg("true_classes"), py::arg("num_sampled"), py::arg("unique"),
-           py::arg("seed"))
+           py::arg("seed"), py::arg("float64"))
       .def("draw", &draw, py::arg("size"), py::arg("seed"))
       .def("probability", &probability, py::arg("ids"))
-      .def("stream", &stream)
-      .def("set_stream", &set_stream, py::arg("first"), py::arg("second"), py::arg("block"));
+      .def("stream", &stream_of)
+      .def("set_stream", &set_stream, py::arg("place"));
   py::class_<UniformSampler, Sampler>(module, "UniformSampler")
       .def(py::init([](std::int64_t num_classes, SeedPair seed) {
              return std::make_unique<UniformSampler>(num_classes, seed_of(seed));
            }),
-           py::arg("num_classes"), py::arg("seed"));
+           py::arg("num_classes"), py::arg("seed"))
+      .def(pickled<UniformSampler>(
+          [](const UniformSampler& sampler) { return sampler.num_classes(); },
+          [](std::int64_t num_classes) {
+            return std::make_unique<UniformSampler>(num_classes, Seed{});
+          }));
   py::class_<LogUniformSampler, Sampler>(module, "LogUniformSampler")
       .def(py::init([](std::int64_t num_classes, SeedPair seed) {
              return std::make_unique<LogUniformSampler>(num_classes, seed_of(seed));
            }),
-           py::arg("num_classes"), py::arg("seed"));
+           py::arg("num_classes"), py::arg("seed"))
+      .def(pickled<LogUniformSampler>(
+          [](const LogUniformSampler& sampler) { return sampler.num_classes(); },
+          [](std::int64_t num_classes) {
+            return std::make_unique<LogUniformSampler>(num_classes, Seed{});
+          }));
   py::class_<UnigramSampler, Sampler>(module, "UnigramSampler")
-      .def(py::init([](const py::array& counts, double distortion, SeedPair seed) {
-             return std::make_unique<UnigramSampler>(read_vector<double>(counts, "counts"),
-                                                     distortion, seed_of(seed));
+      .def(py::init([](const py::array& counts, const std::string& name, double distortion,
+                       std::int64_t num_reserved_ids, std::int64_t num_shards, std::int64_t shard,
+                       SeedPair seed) {
+             return std::make_unique<UnigramSampler>(
+                 read_vector<double>(counts, name),
+                 UnigramOptions{distortion, num_reserved_ids, num_shards, shard}, seed_of(seed),
+                 name);
            }),
-           py::arg("counts"), py::arg("distortion"), py::arg("seed"));
+           py::arg("counts"), py::arg("name"), py::arg("distortion"), py::arg("num_reserved_ids"),
+           py::arg("num_shards"), py::arg("shard"), py::arg("seed"))
+      .def(pickled<UnigramSampler>(
+          [](const UnigramSampler& sampler) { return copy_of(sampler.weights()); },
+          [](const py::array_t<float>& weights) {
+            return std::make_unique<UnigramSampler>(view_of(weights), UnigramOptions{}, Seed{});
+          }));
   py::class_<AliasSampler, Sampler>(module, "AliasSampler")
       .def(py::init([](const py::array& weights, SeedPair seed) {
              return std::make_unique<AliasSampler>(read_vector<double>(weights, "weights"),
                                                    seed_of(seed));
            }),
-           py::arg("weights"), py::arg("seed"));
+           py::arg("weights"), py::arg("seed"))
+      .def(pickled<AliasSampler>(
+          [](const AliasSampler& sampler) {
+            auto weights = new_array<double>({sampler.num_classes()});
+            double* out = weights.mutable_data();
+            for (std::int64_t c = 0; c < sampler.num_classes(); ++c) out[c] = sampler.weight(c);
+            return weights;
+          },
+          [](const py::array_t<double>& weights) {
+            return std::make_unique<AliasSampler>(view_of(weights), Seed{});
+          }));
+  module.def("all_candidates", &sample_all, py::arg("true_classes"), py::arg("num_sampled"),
+             py::arg("float64"));
 }
 
 }  // namespace manyclass::bindings

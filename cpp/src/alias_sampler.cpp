@@ -36,7 +36,7 @@ std::int64_t draw_block(const BlockAliasTable& table, PhiloxReader& reader) {
 AliasSampler::AliasSampler(VectorView<const double> weights, Seed seed)
     : Sampler(checked(weights).size, seed), table_(weights) {}
 
-double AliasSampler::probability(std::int64_t class_id) const {
+double AliasSampler::probability_of(std::int64_t class_id) const {
   return table_.weight(class_id) / table_.total();
 }
 

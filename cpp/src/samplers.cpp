@@ -1,7 +1,9 @@
 #include "manyclass/samplers.hpp"
 
 #include <cmath>
+#include <concepts>
 #include <limits>
+#include <numeric>
 
 #include "checks.hpp"
 
@@ -14,9 +16,17 @@ constexpr std::uint64_t blocks_per_draw = 2048 / 4;
 
 constexpr std::int64_t most_sampled = std::numeric_limits<std::int32_t>::max();
 
-float expected_count(float p, std::int64_t num_sampled, std::int64_t num_draws) {
-  if (num_draws == num_sampled) return p * static_cast<float>(num_sampled);
-  return -std::expm1(static_cast<float>(num_draws) * std::log1p(-p));
+// With the p that TensorFlow takes for float32, the exact one for double.
+template <class T>
+T expected_count(T p, std::int64_t num_sampled, std::int64_t num_draws) {
+  if (num_draws == num_sampled) return p * static_cast<T>(num_sampled);
+  return -std::expm1(static_cast<T>(num_draws) * std::log1p(-p));
+}
+
+void check_num_sampled(std::int64_t num_sampled) {
+  require(num_sampled >= 1, "num_sampled is ", num_sampled, "; it must be at least 1");
+  require(num_sampled <= most_sampled, "num_sampled is ", num_sampled, "; it must be at most ",
+          most_sampled);
 }
 
 void check_true_classes(MatrixView<const std::int64_t> true_classes, std::int64_t num_classes,
@@ -28,6 +38,10 @@ void check_true_classes(MatrixView<const std::int64_t> true_classes, std::int64_
   }
 }
 
+std::size_t num_entries(MatrixView<const std::int64_t> true_classes) {
+  return static_cast<std::size_t>(true_classes.rows * true_classes.cols);
+}
+
 }  // namespace
 
 Sampler::Sampler(std::int64_t num_classes, Seed seed) : num_classes_(num_classes), stream_(seed) {
@@ -35,7 +49,7 @@ Sampler::Sampler(std::int64_t num_classes, Seed seed) : num_classes_(num_classes
 }
 
 float Sampler::count_probability(std::int64_t class_id) const {
-  return static_cast<float>(probability(class_id));
+  return static_cast<float>(probability_of(class_id));
 }
 
 std::uint64_t Sampler::blocks_of_call(std::int64_t num_draws) const {
@@ -60,50 +74,92 @@ PhiloxStream Sampler::reserve(std::int64_t num_draws, std::optional<Seed> seed) 
   return mine;
 }
 
-SampledValues Sampler::sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
-                              bool unique, std::optional<Seed> seed, std::string_view argument) {
-  require(num_sampled >= 1, "num_sampled is ", num_sampled, "; it must be at least 1");
-  require(num_sampled <= most_sampled, "num_sampled is ", num_sampled, "; it must be at most ",
-          most_sampled);
+double Sampler::probability(std::int64_t class_id) const {
+  const auto still = hold_still();
+  return probability_of(class_id);
+}
+
+void Sampler::probabilities(VectorView<const std::int64_t> ids, std::span<double> out) const {
+  const auto still = hold_still();
+  for (std::int64_t i = 0; i < ids.size; ++i) {
+    require_class(ids[i], num_classes_, "ids[", i, "]");
+    out[static_cast<std::size_t>(i)] = probability_of(ids[i]);
+  }
+}
+
+void Sampler::check_sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
+                           bool unique, std::string_view argument) const {
+  check_num_sampled(num_sampled);
   require(!unique || num_sampled <= num_classes_, "num_sampled is ", num_sampled,
           ", more than num_classes ", num_classes_, " with unique candidates");
   require(!unique || num_sampled <= num_drawable(), "num_sampled is ", num_sampled,
           " with unique candidates, but only ", num_drawable(), " of ", num_classes_,
           " classes have a probability above zero");
   check_true_classes(true_classes, num_classes_, argument);
+}
 
-  SampledValues result;
-  result.sampled_candidates.resize(static_cast<std::size_t>(num_sampled));
-  result.sampled_expected_count.resize(static_cast<std::size_t>(num_sampled));
-  result.true_expected_count.reserve(
-      static_cast<std::size_t>(true_classes.rows * true_classes.cols));
-  PhiloxReader reader(reserve(num_sampled, seed));
-  std::int64_t num_draws = num_sampled;
-  if (unique) {
-    num_draws = draw_unique(reader, result.sampled_candidates);
+template <class T>
+T Sampler::count_of(std::int64_t class_id, std::int64_t num_sampled, std::int64_t num_draws) const {
+  if constexpr (std::same_as<T, float>) {
+    return expected_count(count_probability(class_id), num_sampled, num_draws);
   } else {
-    draw_into(reader, result.sampled_candidates);
+    return expected_count(probability_of(class_id), num_sampled, num_draws);
   }
-  for (std::size_t k = 0; k < result.sampled_candidates.size(); ++k) {
-    result.sampled_expected_count[k] =
-        expected_count(count_probability(result.sampled_candidates[k]), num_sampled, num_draws);
-  }
-  for (std::int64_t i = 0; i < true_classes.rows; ++i) {
-    for (std::int64_t j = 0; j < true_classes.cols; ++j) {
-      result.true_expected_count.push_back(
-          expected_count(count_probability(true_classes.row(i)[j]), num_sampled, num_draws));
+}
+
+template <class T>
+SampledValuesOf<T> Sampler::sample(MatrixView<const std::int64_t> true_classes,
+                                   std::int64_t num_sampled, bool unique, std::optional<Seed> seed,
+                                   std::string_view argument) {
+  SampledValuesOf<T> result;
+  {
+    const auto still = hold_still();
+    check_sample(true_classes, num_sampled, unique, argument);
+    result.sampled_candidates.resize(static_cast<std::size_t>(num_sampled));
+    result.sampled_expected_count.reserve(static_cast<std::size_t>(num_sampled));
+    result.true_expected_count.reserve(num_entries(true_classes));
+    PhiloxReader reader(reserve(num_sampled, seed));
+    std::int64_t num_draws = num_sampled;
+    if (unique) {
+      num_draws = draw_unique(reader, result.sampled_candidates);
+    } else {
+      draw_into(reader, result.sampled_candidates);
+    }
+    for (const std::int64_t id : result.sampled_candidates) {
+      result.sampled_expected_count.push_back(count_of<T>(id, num_sampled, num_draws));
+    }
+    for (std::int64_t i = 0; i < true_classes.rows; ++i) {
+      for (std::int64_t j = 0; j < true_classes.cols; ++j) {
+        result.true_expected_count.push_back(
+            count_of<T>(true_classes.row(i)[j], num_sampled, num_draws));
+      }
     }
   }
+  learn(true_classes);
   return result;
 }
 
 void Sampler::draw(std::span<std::int64_t> out, std::optional<Seed> seed) {
+  const auto still = hold_still();
   draw_from(reserve(static_cast<std::int64_t>(out.size()), seed), out);
 }
 
 void Sampler::draw_from(PhiloxStream stream, std::span<std::int64_t> out) const {
   PhiloxReader reader(stream);
   draw_into(reader, out);
+}
+
+template <class T>
+SampledValuesOf<T> all_candidates(MatrixView<const std::int64_t> true_classes,
+                                  std::int64_t num_sampled) {
+  check_num_sampled(num_sampled);
+  check_true_classes(true_classes, num_sampled, "true_classes");
+  const auto size = static_cast<std::size_t>(num_sampled);
+  SampledValuesOf<T> result{std::vector<std::int64_t>(size),
+                            std::vector<T>(num_entries(true_classes), T{1}),
+                            std::vector<T>(size, T{1})};
+  std::iota(result.sampled_candidates.begin(), result.sampled_candidates.end(), 0);
+  return result;
 }
 
 void UniformSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const {
@@ -115,7 +171,7 @@ void UniformSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> out
 LogUniformSampler::LogUniformSampler(std::int64_t num_classes, Seed seed)
     : Sampler(num_classes, seed), log_range_(std::log1p(static_cast<double>(num_classes))) {}
 
-double LogUniformSampler::probability(std::int64_t class_id) const {
+double LogUniformSampler::probability_of(std::int64_t class_id) const {
   const auto c = static_cast<double>(class_id);
   return std::log((c + 2.0) / (c + 1.0)) / log_range_;
 }
@@ -127,5 +183,13 @@ void LogUniformSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> 
     id = value < num_classes() ? value : value % num_classes();
   }
 }
+
+#define MANYCLASS_INSTANTIATE(T)                                                                  \
+  template SampledValuesOf<T> Sampler::sample(MatrixView<const std::int64_t>, std::int64_t, bool, \
+                                              std::optional<Seed>, std::string_view);             \
+  template SampledValuesOf<T> all_candidates(MatrixView<const std::int64_t>, std::int64_t);
+MANYCLASS_INSTANTIATE(float)
+MANYCLASS_INSTANTIATE(double)
+#undef MANYCLASS_INSTANTIATE
 
 }  // namespace manyclass

@@ -87,7 +87,7 @@ std::int64_t Sampler::finish_unique(PhiloxReader& reader, std::span<std::int64_t
   double mass_left = 0.0;  // of the classes that stay undrawn
   for (std::int64_t id = 0; id < num_classes_; ++id) {
     if (id % (1 << 20) == 0) poll_interrupt();
-    const double p = probability(id);
+    const double p = probability_of(id);
     if (!(p > 0.0) || kept.contains(id)) continue;
     Key key{-std::log(open_uniform(reader)) / p, id};
     if (smallest.size() == missing) {
@@ -95,7 +95,7 @@ std::int64_t Sampler::finish_unique(PhiloxReader& reader, std::span<std::int64_t
         mass_left += p;
         continue;
       }
-      mass_left += probability(smallest.top().class_id);
+      mass_left += probability_of(smallest.top().class_id);
       smallest.pop();
     }
     smallest.push(key);
@@ -105,7 +105,7 @@ std::int64_t Sampler::finish_unique(PhiloxReader& reader, std::span<std::int64_t
     const std::int64_t id = smallest.top().class_id;
     smallest.pop();
     out[k] = id;
-    mass_left += probability(id);
+    mass_left += probability_of(id);
     num_draws += 1.0 + std::floor(std::log(open_uniform(reader)) / std::log1p(-mass_left));
   }
   constexpr double most = 0x1p62;

@@ -6,10 +6,21 @@ Which function for what:
 * embeddings by negative sampling: `nce_loss_and_grad` with ``log_q_correction="none"``;
 * evaluation: `full_softmax_loss` (exact) and `label_ranks`;
 * candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
-  `UnigramSampler` if you have counts, `AliasSampler` for any other distribution.
+  `UnigramSampler` if you have counts, `LearnedUnigramSampler` if they are to be learned,
+  `AliasSampler` for any other distribution;
+* code written for TensorFlow: its functions, such as `log_uniform_candidate_sampler`, by name.
 """
 
 from manyclass._core import __version__
+from manyclass.candidate_sampling import (
+    AccidentalHits,
+    all_candidate_sampler,
+    compute_accidental_hits,
+    fixed_unigram_candidate_sampler,
+    learned_unigram_candidate_sampler,
+    log_uniform_candidate_sampler,
+    uniform_candidate_sampler,
+)
 from manyclass.config import show_config
 from manyclass.evaluation import full_softmax_loss, full_softmax_loss_and_grad, label_ranks
 from manyclass.indexed_slices import IndexedSlices
@@ -21,29 +32,37 @@ from manyclass.samplers import (
     LogUniformSampler,
     SampledValues,
     UniformSampler,
-    UnigramSampler,
 )
 from manyclass.threads import get_num_threads, set_num_threads
+from manyclass.unigram_samplers import LearnedUnigramSampler, UnigramSampler
 
 __all__ = [
     "SGD",
+    "AccidentalHits",
     "Adagrad",
     "AliasSampler",
     "Gradients",
     "IndexedSlices",
+    "LearnedUnigramSampler",
     "LogUniformSampler",
     "SampledValues",
     "UniformSampler",
     "UnigramSampler",
     "__version__",
+    "all_candidate_sampler",
+    "compute_accidental_hits",
+    "fixed_unigram_candidate_sampler",
     "full_softmax_loss",
     "full_softmax_loss_and_grad",
     "get_num_threads",
     "label_ranks",
+    "learned_unigram_candidate_sampler",
+    "log_uniform_candidate_sampler",
     "nce_loss",
     "nce_loss_and_grad",
     "sampled_softmax_loss",
     "sampled_softmax_loss_and_grad",
     "set_num_threads",
     "show_config",
+    "uniform_candidate_sampler",
 ]

@@ -1,8 +1,10 @@
-"""Integer arguments."""
+"""Integer arguments and truth values."""
 
 from __future__ import annotations
 
 import operator
+
+import numpy as np
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
@@ -24,3 +26,16 @@ def as_integer(value: object, name: str) -> int:
     if not _LEAST <= number <= _MOST:
         raise ValueError(f"{name} is {number}; it must fit a signed 64-bit integer")
     return number
+
+
+def as_flag(value: object, name: str) -> bool:
+    """Return ``value``, which must be a truth value: a number would be an argument misplaced.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {value!r}; it must be True or False")
+    return bool(value)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, as_array, as_ids
-from manyclass._integers import as_integer
+from manyclass._integers import as_flag, as_integer
 from manyclass._seeds import SeedLike, resolve_seed
 
 
@@ -22,9 +22,9 @@ class SampledValues(NamedTuple):
     sampled_candidates: IdArray
     """Shape [num_sampled], int64."""
     true_expected_count: NDArray[Any]
-    """Shape [batch, num_true], float32: Q of each label."""
+    """Shape [batch, num_true], float32 or float64: Q of each label."""
     sampled_expected_count: NDArray[Any]
-    """Shape [num_sampled], float32: Q of each candidate."""
+    """Shape [num_sampled], float32 or float64: Q of each candidate."""
 
 
 class Sampler:
@@ -33,6 +33,7 @@ class Sampler:
     Each call continues the stream, as TensorFlow's ops do. A ``seed`` given to a call starts the
     stream anew there, and later calls continue from it. Streams are those of TensorFlow: a seed
     gives its own candidates, id for id. All methods may be called from several threads at once.
+    A copy, or what is read back from a pickle, continues with the same ids.
     """
 
     def __init__(self, core: _core.Sampler) -> None:
@@ -50,6 +51,7 @@ class Sampler:
         *,
         unique: bool = True,
         seed: SeedLike = None,
+        dtype: DTypeLike = np.float32,
     ) -> SampledValues:
         """Draw the candidates of one step.
 
@@ -65,13 +67,15 @@ class Sampler:
             method of the same distribution with bounded cost takes over.
         seed : int, pair of int, numpy.random.Generator, optional
             Starts the stream anew.
+        dtype : numpy.dtype, default numpy.float32
+            What expected counts are computed in: float32, as TensorFlow does, or float64.
 
         Returns
         -------
         SampledValues
             The expected count of a class of probability p is ``p * num_sampled`` if no draw was
-            repeated, else ``1 - (1 - p)**n`` with the number n of draws made, in float32:
-            TensorFlow's approximation.
+            repeated, else ``1 - (1 - p)**n`` with the number n of draws made: TensorFlow's
+            approximation.
 
         Raises
         ------
@@ -80,12 +84,14 @@ class Sampler:
             ``unique``, above the number of classes that can be drawn, or if ``true_classes`` has
             another rank. The stream stays where it was.
         TypeError
-            If ``true_classes`` is not int64.
+            If ``true_classes`` is not int64, ``unique`` no truth value or ``dtype`` another.
         """
         labels = as_ids(true_classes, "true_classes")
+        different = as_flag(unique, "unique")
+        float64 = wants_float64(dtype)
         restart = None if seed is None else resolve_seed(seed)
         size = as_integer(num_sampled, "num_sampled")
-        return SampledValues(*self._core.sample(labels, size, unique, restart))
+        return SampledValues(*self._core.sample(labels, size, different, restart, float64))
 
     def draw(self, size: int, *, seed: SeedLike = None) -> IdArray:
         """Draw classes independently.
@@ -142,11 +148,15 @@ class Sampler:
         ValueError
             If the state is of another sampler or of another number of classes, or is no state.
         """
-        mine = self.state_dict()
-        for key in ("sampler", "num_classes"):
-            if state.get(key) != mine[key]:
+        self._core.set_stream(self._place_in(state))
+
+    def _place_in(self, state: dict[str, Any]) -> tuple[int, int, int]:
+        """Check that the state is of such a sampler; return its place in the stream."""
+        mine = {"sampler": type(self).__name__, "num_classes": self.num_classes}
+        for key, value in mine.items():
+            if state.get(key) != value:
                 raise ValueError(
-                    f'state has "{key}" {state.get(key)!r}, this sampler has {mine[key]!r}'
+                    f'state has "{key}" {state.get(key)!r}, this sampler has {value!r}'
                 )
         words = state.get("stream")
         if (
@@ -155,7 +165,8 @@ class Sampler:
             or not all(isinstance(word, int) and 0 <= word < 2**64 for word in words)
         ):
             raise ValueError('state has no "stream" of three unsigned 64-bit integers')
-        self._core.set_stream(*words)
+        first, second, block = words
+        return first, second, block
 
 
 class UniformSampler(Sampler):
@@ -195,35 +206,6 @@ class LogUniformSampler(Sampler):
         )
 
 
-class UnigramSampler(Sampler):
-    """Classes in proportion to a power of their counts: TensorFlow's fixed unigram sampler.
-
-    Candidates are TensorFlow's. So are expected counts wherever its float32 sum of the weights is
-    exact; where it is not (it stops counting ones at 2**24), ours still are.
-
-    Parameters
-    ----------
-    counts : array of float or int, shape [num_classes]
-        How often each class occurs. Copied.
-    distortion : float, default 1.0
-        The power: 0.75 is word2vec's, 0 makes all classes alike.
-    seed : int, pair of int, numpy.random.Generator, optional
-        Where the stream starts; fresh entropy if None.
-
-    Raises
-    ------
-    ValueError
-        If a count, or its power, is negative, NaN or too large, or if all are zero.
-    """
-
-    def __init__(
-        self, counts: ArrayLike, *, distortion: float = 1.0, seed: SeedLike = None
-    ) -> None:
-        super().__init__(
-            _core.UnigramSampler(_as_weights(counts, "counts"), distortion, resolve_seed(seed))
-        )
-
-
 class AliasSampler(Sampler):
     """Any distribution, in O(1) a draw by Walker's alias method.
 
@@ -244,10 +226,19 @@ class AliasSampler(Sampler):
     """
 
     def __init__(self, weights: ArrayLike, *, seed: SeedLike = None) -> None:
-        super().__init__(_core.AliasSampler(_as_weights(weights, "weights"), resolve_seed(seed)))
+        super().__init__(_core.AliasSampler(as_weights(weights, "weights"), resolve_seed(seed)))
 
 
-def _as_weights(values: ArrayLike, name: str) -> NDArray[np.float64]:
+def wants_float64(dtype: DTypeLike) -> bool:
+    """Tell float64 from float32 as the dtype of expected counts."""
+    wanted = np.dtype(dtype)
+    if wanted not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {wanted}; expected counts can be float32 or float64")
+    return bool(wanted == np.float64)
+
+
+def as_weights(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return weights as the core reads them."""
     # The sampler keeps a table of its own, so a list or another number type is converted here.
     array = np.asarray(values) if isinstance(values, list | tuple) else as_array(values, name)
     if array.dtype.kind not in "iuf":

@@ -32,11 +32,12 @@ def integer_weights(length: int) -> list[int]:
 
 def op_and_attributes(case: Case) -> tuple[Any, dict[str, Any]]:
     """The raw operation of a case, with what only that operation takes."""
-    if case["sampler"] == "fixed_unigram":
+    if case["sampler"] in ("fixed_unigram", "numbered_unigram"):
         weights = case.get("unigrams") or integer_weights(case["range_max"])
         return tf.raw_ops.FixedUnigramCandidateSampler, {
             "unigrams": [float(w) for w in weights],
             "distortion": case["distortion"],
+            **case.get("numbering", {}),
         }
     return {
         "uniform": tf.raw_ops.UniformCandidateSampler,
@@ -143,9 +144,30 @@ def fixed_unigram_cases() -> list[Case]:
     ]
 
 
+def numbered_cases() -> list[Case]:
+    """Reserved ids and shards; the range is what TensorFlow's numbering leaves of 11 weights."""
+    weights = [float((5 * i) % 7 + 1) for i in range(11)]
+    shapes = [(2, 1, 0, 13), (-2, 1, 0, 11), (0, 2, 0, 6), (0, 2, 1, 5), (1, 2, 0, 6), (1, 2, 1, 5)]
+    shapes += [(5, 3, 0, 6), (5, 3, 1, 5), (5, 3, 2, 5), (0, 4, 3, 2)]
+    return [
+        {
+            "sampler": "numbered_unigram",
+            "range_max": range_max,
+            "unigrams": weights,
+            "distortion": 0.7,
+            "numbering": {"num_reserved_ids": reserved, "num_shards": shards, "shard": shard},
+            "num_sampled": 2,
+            "unique": unique,
+            "seeds": SEED_PAIRS[(shards + shard + unique) % len(SEED_PAIRS)],
+        }
+        for reserved, shards, shard, range_max in shapes
+        for unique in (False, True)
+    ]
+
+
 def main() -> None:
     """Write one case per line, so that a diff of the file can be read."""
-    cases = [record(case) for case in plain_cases() + fixed_unigram_cases()]
+    cases = [record(case) for case in [*plain_cases(), *fixed_unigram_cases(), *numbered_cases()]]
     lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     target = Path(__file__).with_name("tensorflow_candidates.json")
     target.write_text(f'{{"tensorflow":"{tf.__version__}","cases":[\n{lines}\n]}}\n')

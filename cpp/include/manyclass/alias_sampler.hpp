@@ -18,9 +18,10 @@ class AliasSampler final : public Sampler {
   /// 2^-33 of the largest float64, and one above zero.
   AliasSampler(VectorView<const double> weights, Seed seed);
 
-  double probability(std::int64_t class_id) const override;
+  double weight(std::int64_t class_id) const { return table_.weight(class_id); }
 
  protected:
+  double probability_of(std::int64_t class_id) const override;
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
   void draw_from(PhiloxStream stream, std::span<std::int64_t> out) const override;
   std::uint64_t blocks_of_call(std::int64_t num_draws) const override;

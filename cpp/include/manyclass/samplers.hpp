@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -14,13 +15,15 @@
 
 namespace manyclass {
 
-/// The candidates of one step and how often each class was to be expected among them.
-/// `true_expected_count` has the shape of the true classes, row after row.
-struct SampledValues {
+/// The candidates of one step and how often each class was to be expected among them, as float or
+/// double. `true_expected_count` has the shape of the true classes, row after row.
+template <class T>
+struct SampledValuesOf {
   std::vector<std::int64_t> sampled_candidates;
-  std::vector<float> true_expected_count;
-  std::vector<float> sampled_expected_count;
+  std::vector<T> true_expected_count;
+  std::vector<T> sampled_expected_count;
 };
+using SampledValues = SampledValuesOf<float>;
 
 /// A distribution over classes 0 .. num_classes - 1 and a place in a random stream.
 ///
@@ -36,19 +39,24 @@ class Sampler {
   /// Draws `num_sampled` candidates; with `unique`, draws again until they are all different.
   ///
   /// The expected count of a class of probability p is p * num_sampled if no draw was repeated,
-  /// else 1 - (1 - p)^n with the n draws that were made; in float32, as TensorFlow computes it.
+  /// else 1 - (1 - p)^n with the n draws that were made; in float32, as TensorFlow computes it, or
+  /// in double.
   /// A `seed` restarts the stream there. Throws std::invalid_argument, before anything changes,
   /// if num_sampled < 1, if fewer classes than num_sampled can be drawn and `unique`, or if a
   /// true class lies outside [0, num_classes); `argument` is what the message calls them.
-  SampledValues sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
-                       bool unique, std::optional<Seed> seed = {},
-                       std::string_view argument = "true_classes");
+  template <class T = float>
+  SampledValuesOf<T> sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
+                            bool unique, std::optional<Seed> seed = {},
+                            std::string_view argument = "true_classes");
 
   /// Independent draws: the candidates that `sample` without `unique` gives.
   void draw(std::span<std::int64_t> out, std::optional<Seed> seed = {});
 
   /// The probability of one class in one draw. The class must lie in range.
-  virtual double probability(std::int64_t class_id) const = 0;
+  double probability(std::int64_t class_id) const;
+  /// The probabilities of classes at one moment. Throws std::invalid_argument if one is out of
+  /// range.
+  void probabilities(VectorView<const std::int64_t> ids, std::span<double> out) const;
 
   PhiloxStream stream() const;
   void set_stream(PhiloxStream stream);
@@ -56,6 +64,12 @@ class Sampler {
  protected:
   Sampler(std::int64_t num_classes, Seed seed);
 
+  // A sampler whose weights change overrides `hold_still`; the functions below it are called with
+  // what it returned in hand, `learn` without.
+
+  /// Keeps the weights as they are for as long as the lock lives.
+  virtual std::shared_lock<std::shared_mutex> hold_still() const { return {}; }
+  virtual double probability_of(std::int64_t class_id) const = 0;
   virtual void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const = 0;
   /// The same draws from a place in the stream, by whatever is faster for many of them.
   virtual void draw_from(PhiloxStream stream, std::span<std::int64_t> out) const;
@@ -65,10 +79,17 @@ class Sampler {
   virtual std::uint64_t blocks_of_call(std::int64_t num_draws) const;
   /// How many classes have a probability above zero.
   virtual std::int64_t num_drawable() const { return num_classes_; }
+  /// Called at the end of `sample` with its true classes, all of them in range.
+  virtual void learn(MatrixView<const std::int64_t>) {}
+
   /// Up to so many draws, unique candidates are drawn one by one, exactly as TensorFlow does.
   static std::int64_t most_rejection_draws(std::int64_t num_sampled);
 
  private:
+  void check_sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
+                    bool unique, std::string_view argument) const;
+  template <class T>
+  T count_of(std::int64_t class_id, std::int64_t num_sampled, std::int64_t num_draws) const;
   PhiloxStream reserve(std::int64_t num_draws, std::optional<Seed> seed);
   std::int64_t draw_unique(PhiloxReader& reader, std::span<std::int64_t> out) const;
   std::int64_t finish_unique(PhiloxReader& reader, std::span<std::int64_t> out,
@@ -79,15 +100,22 @@ class Sampler {
   PhiloxStream stream_;
 };
 
+/// All of `num_sampled` classes as candidates, in order, each expected once: TensorFlow's
+/// all_candidate_sampler. Throws std::invalid_argument if num_sampled < 1 or a true class lies
+/// outside [0, num_sampled).
+template <class T = float>
+SampledValuesOf<T> all_candidates(MatrixView<const std::int64_t> true_classes,
+                                  std::int64_t num_sampled);
+
 /// Every class alike.
 class UniformSampler final : public Sampler {
  public:
   UniformSampler(std::int64_t num_classes, Seed seed) : Sampler(num_classes, seed) {}
-  double probability(std::int64_t) const override {
-    return 1.0 / static_cast<double>(num_classes());
-  }
 
  protected:
+  double probability_of(std::int64_t) const override {
+    return 1.0 / static_cast<double>(num_classes());
+  }
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
 };
 
@@ -96,29 +124,53 @@ class UniformSampler final : public Sampler {
 class LogUniformSampler final : public Sampler {
  public:
   LogUniformSampler(std::int64_t num_classes, Seed seed);
-  double probability(std::int64_t class_id) const override;
 
  protected:
+  double probability_of(std::int64_t class_id) const override;
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
 
  private:
   double log_range_;
 };
 
+/// How counts become the weights of a fixed unigram sampler.
+struct UnigramOptions {
+  /// The power that counts are raised to.
+  double distortion = 1.0;
+  /// So many ids of weight zero come before the counts. Below 0 is none.
+  std::int64_t num_reserved_ids = 0;
+  /// Of several shards a sampler has the ids with id % num_shards == shard, numbered anew.
+  std::int64_t num_shards = 1;
+  std::int64_t shard = 0;
+};
+
 /// P(c) in proportion to float32(counts[c]^distortion): TensorFlow's fixed unigram sampler.
+///
+/// The ids of counts start at the number of reserved ids *of this shard*, as in TensorFlow: with
+/// reserved ids and several shards, that is not where the reserved ids end.
 class UnigramSampler final : public Sampler {
  public:
-  /// Throws std::invalid_argument unless there are 1 to 2^31 - 1 counts, their powers are finite
-  /// and none negative, and one is above zero.
-  UnigramSampler(VectorView<const double> counts, double distortion, Seed seed);
-  double probability(std::int64_t class_id) const override;
+  /// Throws std::invalid_argument, naming `argument`, unless 1 to 2^31 - 1 classes come out, the
+  /// counts and their powers are finite and none negative, one class has a weight above zero and
+  /// 0 <= shard < num_shards.
+  UnigramSampler(VectorView<const double> counts, const UnigramOptions& options, Seed seed,
+                 std::string_view argument = "counts");
+  UnigramSampler(VectorView<const float> counts, const UnigramOptions& options, Seed seed,
+                 std::string_view argument = "counts");
+
+  /// The weights of classes 0 .. num_classes() - 1. A sampler made of them with default options
+  /// is this one.
+  std::span<const float> weights() const { return weights_; }
 
  protected:
+  double probability_of(std::int64_t class_id) const override;
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
   float count_probability(std::int64_t class_id) const override;
   std::int64_t num_drawable() const override { return num_drawable_; }
 
  private:
+  UnigramSampler(std::vector<float> weights, Seed seed, std::string_view argument);
+
   std::vector<float> weights_;
   double total_ = 0.0;
   std::int64_t num_drawable_ = 0;
