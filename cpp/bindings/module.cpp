@@ -6,6 +6,9 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_config(module);
   bind_threads(module);
   bind_samplers(module);
+  bind_mixture_sampler(module);
+  bind_in_batch(module);
+  bind_vocabulary_walk(module);
   bind_indexed_slices(module);
   bind_sampled_loss(module);
   bind_full_softmax(module);

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "checks.hpp"
+#include "label_checks.hpp"
 
 namespace manyclass {
 
@@ -17,15 +17,6 @@ constexpr std::int64_t most_sampled = std::numeric_limits<std::int32_t>::max();
 float expected_count(float p, std::int64_t num_sampled, std::int64_t num_draws) {
   if (num_draws == num_sampled) return p * static_cast<float>(num_sampled);
   return -std::expm1(static_cast<float>(num_draws) * std::log1p(-p));
-}
-
-void check_true_classes(MatrixView<const std::int64_t> true_classes, std::int64_t num_classes,
-                        std::string_view argument) {
-  for (std::int64_t i = 0; i < true_classes.rows; ++i) {
-    for (std::int64_t j = 0; j < true_classes.cols; ++j) {
-      require_class(true_classes.row(i)[j], num_classes, argument, "[", i, ", ", j, "]");
-    }
-  }
 }
 
 }  // namespace
@@ -67,10 +58,11 @@ SampledValues Sampler::sample(MatrixView<const std::int64_t> true_classes, std::
           most_sampled);
   require(!unique || num_sampled <= num_classes_, "num_sampled is ", num_sampled,
           ", more than num_classes ", num_classes_, " with unique candidates");
-  require(!unique || num_sampled <= num_drawable(), "num_sampled is ", num_sampled,
-          " with unique candidates, but only ", num_drawable(), " of ", num_classes_,
-          " classes have a probability above zero");
-  check_true_classes(true_classes, num_classes_, argument);
+  if (unique && !can_draw(num_sampled)) {
+    refuse("num_sampled is ", num_sampled, " with unique candidates, but only ", num_drawable(),
+           " of ", num_classes_, " classes have a probability above zero");
+  }
+  check_labels(true_classes, num_classes_, argument);
 
   SampledValues result;
   result.sampled_candidates.resize(static_cast<std::size_t>(num_sampled));

@@ -6,14 +6,19 @@ Which function for what:
 * embeddings by negative sampling: `nce_loss_and_grad` with ``log_q_correction="none"``;
 * evaluation: `full_softmax_loss` (exact) and `label_ranks`;
 * candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
-  `UnigramSampler` if you have counts, `AliasSampler` for any other distribution.
+  `UnigramSampler` if you have counts, `AliasSampler` for any other distribution,
+  `MixtureSampler` for several at once;
+* candidates that are not drawn: `InBatchSampler` (the batch's own labels), `VocabularyPartitions`
+  (all classes of a stretch of the data).
 """
 
 from manyclass._core import __version__
 from manyclass.config import show_config
 from manyclass.evaluation import full_softmax_loss, full_softmax_loss_and_grad, label_ranks
+from manyclass.in_batch import InBatchSampler, StreamingFrequencies
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_loss_and_grad
+from manyclass.mixture import MixtureSampler
 from manyclass.nce import nce_loss, nce_loss_and_grad
 from manyclass.optimizers import SGD, Adagrad
 from manyclass.samplers import (
@@ -24,17 +29,23 @@ from manyclass.samplers import (
     UnigramSampler,
 )
 from manyclass.threads import get_num_threads, set_num_threads
+from manyclass.vocabulary_partitions import VocabularyPartition, VocabularyPartitions
 
 __all__ = [
     "SGD",
     "Adagrad",
     "AliasSampler",
     "Gradients",
+    "InBatchSampler",
     "IndexedSlices",
     "LogUniformSampler",
+    "MixtureSampler",
     "SampledValues",
+    "StreamingFrequencies",
     "UniformSampler",
     "UnigramSampler",
+    "VocabularyPartition",
+    "VocabularyPartitions",
     "__version__",
     "full_softmax_loss",
     "full_softmax_loss_and_grad",

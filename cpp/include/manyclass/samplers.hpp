@@ -65,10 +65,14 @@ class Sampler {
   virtual std::uint64_t blocks_of_call(std::int64_t num_draws) const;
   /// How many classes have a probability above zero.
   virtual std::int64_t num_drawable() const { return num_classes_; }
+  /// Whether so many different classes can be drawn; for samplers where counting them takes long.
+  virtual bool can_draw(std::int64_t num_distinct) const { return num_distinct <= num_drawable(); }
   /// Up to so many draws, unique candidates are drawn one by one, exactly as TensorFlow does.
   static std::int64_t most_rejection_draws(std::int64_t num_sampled);
 
  private:
+  friend class MixtureSampler;  // draws from its parts
+
   PhiloxStream reserve(std::int64_t num_draws, std::optional<Seed> seed);
   std::int64_t draw_unique(PhiloxReader& reader, std::span<std::int64_t> out) const;
   std::int64_t finish_unique(PhiloxReader& reader, std::span<std::int64_t> out,
