@@ -18,6 +18,9 @@ MAKE = {
     "unigram": lambda: mc.UnigramSampler(np.arange(1, 11), seed=1),
     "alias": lambda: mc.AliasSampler(np.arange(1.0, 11.0), seed=1),
     "learned_unigram": lambda: mc.LearnedUnigramSampler(10, seed=1),
+    "mixture": lambda: mc.MixtureSampler(
+        [(mc.UniformSampler(10), 0.3), (mc.LogUniformSampler(10), 0.7)], seed=1
+    ),
 }
 each_sampler = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 

@@ -25,12 +25,24 @@ SAMPLERS = {
     "distorted unigram": mc.UnigramSampler(SKEWED, distortion=0.75, seed=1),
     "alias": mc.AliasSampler(SKEWED, seed=1),
     "alias of one": mc.AliasSampler([0.0, 3.0, 0.0], seed=1),
+    "mixture": mc.MixtureSampler(
+        [
+            (mc.LogUniformSampler(1000), 0.2),
+            (mc.AliasSampler(SKEWED), 0.7),
+            (mc.UnigramSampler(np.repeat([1, 0], [10, 990])), 0.1),
+        ],
+        seed=1,
+    ),
 }
 SMALL = {
     "uniform": mc.UniformSampler(5, seed=2),
     "log_uniform": mc.LogUniformSampler(5, seed=2),
     "unigram": mc.UnigramSampler([1, 0, 5, 2, 3], seed=2),
     "alias": mc.AliasSampler([8.0, 4.0, 2.0, 1.0, 0.5], seed=2),
+    "mixture": mc.MixtureSampler(
+        [(mc.AliasSampler([1.0, 0, 0, 0, 0]), 0.5), (mc.UnigramSampler([0, 0, 3, 2, 1]), 0.5)],
+        seed=2,
+    ),
 }
 
 
@@ -141,6 +153,12 @@ def test_number_of_tries_is_geometric(tiny: float) -> None:
         (mc.AliasSampler(10.0 ** -np.arange(0, 300, 10), seed=7), 30),
         (mc.AliasSampler([1.0, 1e-300, 1e-320], seed=7), 3),
         (mc.UnigramSampler([0, 1, 0, 5], seed=7), 2),
+        (
+            mc.MixtureSampler(
+                [(mc.UniformSampler(3000), 1e-9), (mc.LogUniformSampler(3000), 1)], seed=7
+            ),
+            3000,
+        ),
     ],
 )
 def test_exhausting_samples_finish(sampler: Any, num_sampled: int) -> None:

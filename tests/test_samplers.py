@@ -25,6 +25,9 @@ SAMPLERS = {
     "unigram": lambda seed: mc.UnigramSampler(np.arange(50), distortion=0.75, seed=seed),
     "alias": lambda seed: mc.AliasSampler(np.arange(50.0) ** 3, seed=seed),
     "learned_unigram": lambda seed: mc.LearnedUnigramSampler(50, seed=seed),
+    "mixture": lambda seed: mc.MixtureSampler(
+        [(mc.UniformSampler(50), 1), (mc.AliasSampler(np.arange(50.0) ** 3), 3)], seed=seed
+    ),
 }
 each_sampler = pytest.mark.parametrize("make", SAMPLERS.values(), ids=SAMPLERS)
 
@@ -150,7 +153,7 @@ def test_probability_sums_to_one(make: Any) -> None:
 
 def test_probabilities_are_those_asked_for() -> None:
     ids = np.arange(50)
-    uniform, log_uniform, unigram, alias, learned = (
+    uniform, log_uniform, unigram, alias, learned, mixture = (
         make(1).probability(ids) for make in SAMPLERS.values()
     )
     np.testing.assert_array_equal(learned, 1 / 50)
@@ -158,6 +161,7 @@ def test_probabilities_are_those_asked_for() -> None:
     assert log_uniform == pytest.approx(np.log((ids + 2) / (ids + 1)) / np.log(51), rel=1e-13)
     assert unigram == pytest.approx(ids**0.75 / (ids**0.75).sum(), rel=1e-6)
     assert alias == pytest.approx(ids**3.0 / (ids**3.0).sum(), rel=1e-14)
+    assert mixture == pytest.approx(0.25 * 0.02 + 0.75 * ids**3.0 / (ids**3.0).sum(), rel=1e-14)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "log_uniform", "unigram"])

@@ -1,4 +1,3 @@
-#include "manyclass/alias_sampler.hpp"
 #include "manyclass/samplers.hpp"
 #include "module.hpp"
 #include "sampler_binding.hpp"
@@ -116,22 +115,6 @@ void bind_samplers(py::module_& module) {
           [](const UnigramSampler& sampler) { return copy_of(sampler.weights()); },
           [](const py::array_t<float>& weights) {
             return std::make_unique<UnigramSampler>(view_of(weights), UnigramOptions{}, Seed{});
-          }));
-  py::class_<AliasSampler, Sampler>(module, "AliasSampler")
-      .def(py::init([](const py::array& weights, SeedPair seed) {
-             return std::make_unique<AliasSampler>(read_vector<double>(weights, "weights"),
-                                                   seed_of(seed));
-           }),
-           py::arg("weights"), py::arg("seed"))
-      .def(pickled<AliasSampler>(
-          [](const AliasSampler& sampler) {
-            auto weights = new_array<double>({sampler.num_classes()});
-            double* out = weights.mutable_data();
-            for (std::int64_t c = 0; c < sampler.num_classes(); ++c) out[c] = sampler.weight(c);
-            return weights;
-          },
-          [](const py::array_t<double>& weights) {
-            return std::make_unique<AliasSampler>(view_of(weights), Seed{});
           }));
   module.def("all_candidates", &sample_all, py::arg("true_classes"), py::arg("num_sampled"),
              py::arg("float64"));

@@ -6,9 +6,13 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_config(module);
   bind_threads(module);
   bind_samplers(module);
+  bind_alias_sampler(module);
   bind_learned_unigram_sampler(module);
   bind_vocabulary_file(module);
   bind_accidental_hits(module);
+  bind_mixture_sampler(module);
+  bind_in_batch(module);
+  bind_vocabulary_walk(module);
   bind_indexed_slices(module);
   bind_sampled_loss(module);
   bind_full_softmax(module);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "manyclass/threads.hpp"
 #include "weight_checks.hpp"
@@ -35,6 +36,43 @@ std::int64_t draw_block(const BlockAliasTable& table, PhiloxReader& reader) {
 
 AliasSampler::AliasSampler(VectorView<const double> weights, Seed seed)
     : Sampler(checked(weights).size, seed), table_(weights) {}
+
+std::vector<double> AliasSampler::weights() const {
+  const std::shared_lock lock(table_mutex_);
+  std::vector<double> result(static_cast<std::size_t>(table_.size()));
+  for (std::size_t c = 0; c < result.size(); ++c) {
+    result[c] = table_.weight(static_cast<std::int64_t>(c));
+  }
+  return result;
+}
+
+void AliasSampler::set_weights(VectorView<const double> weights) {
+  BlockAliasTable table(checked(weights));
+  const std::lock_guard lock(table_mutex_);
+  table_ = std::move(table);
+  set_num_classes(table_.size());
+}
+
+void AliasSampler::update(VectorView<const std::int64_t> indices,
+                          VectorView<const double> weights) {
+  require(indices.size == weights.size, "ids has ", indices.size, " entries, weights has ",
+          weights.size, "; there must be one weight for each");
+  std::int64_t largest = -1;
+  for (std::int64_t i = 0; i < indices.size; ++i) {
+    require_class(indices[i], most_classes, "ids[", i, "]");
+    check_weight(weights[i], i, most_weight, "weights");
+    largest = std::max(largest, indices[i]);
+  }
+  const std::lock_guard lock(table_mutex_);
+  require(table_.drawable_after(indices, weights) > 0, "weights would leave no class a weight ",
+          "above zero");
+  table_.update(indices, weights, std::max(table_.size(), largest + 1));
+  set_num_classes(table_.size());
+}
+
+void AliasSampler::add_mutexes(std::vector<std::shared_mutex*>& mutexes) const {
+  mutexes.push_back(&table_mutex_);
+}
 
 double AliasSampler::probability_of(std::int64_t class_id) const {
   return table_.weight(class_id) / table_.total();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_map>
 
 #include "manyclass/threads.hpp"
 
@@ -47,6 +48,18 @@ void BlockAliasTable::build_top() {
   }
   block_entries_.resize(scaled.size());
   fill_alias_entries(scaled, AliasThresholds::bits32, block_entries_);
+}
+
+std::int64_t BlockAliasTable::drawable_after(VectorView<const std::int64_t> indices,
+                                             VectorView<const double> weights) const {
+  std::unordered_map<std::int64_t, double> last;
+  for (std::int64_t i = 0; i < indices.size; ++i) last[indices[i]] = weights[i];
+  std::int64_t count = num_drawable_;
+  for (const auto& [index, changed] : last) {
+    const double before = index < size() ? weight(index) : 0.0;
+    count += (changed > 0.0 ? 1 : 0) - (before > 0.0 ? 1 : 0);
+  }
+  return count;
 }
 
 void BlockAliasTable::update(VectorView<const std::int64_t> indices,

@@ -22,7 +22,7 @@ LearnedUnigramSampler::LearnedUnigramSampler(std::int64_t num_classes, Seed seed
     : Sampler(check_num_classes(num_classes), seed), tree_(num_classes) {}
 
 std::vector<std::int32_t> LearnedUnigramSampler::weights() const {
-  const auto still = hold_still();
+  const std::shared_lock lock(weights_mutex_);
   std::vector<std::int32_t> result(static_cast<std::size_t>(num_classes()));
   for (std::size_t c = 0; c < result.size(); ++c) {
     result[c] = static_cast<std::int32_t>(tree_.weight(static_cast<std::int64_t>(c)));
@@ -48,8 +48,8 @@ void LearnedUnigramSampler::draw_into(PhiloxReader& reader, std::span<std::int64
   for (std::int64_t& id : out) id = tree_.pick(reader.uniform32(total));
 }
 
-std::shared_lock<std::shared_mutex> LearnedUnigramSampler::hold_still() const {
-  return std::shared_lock(weights_mutex_);
+void LearnedUnigramSampler::add_mutexes(std::vector<std::shared_mutex*>& mutexes) const {
+  mutexes.push_back(&weights_mutex_);
 }
 
 void LearnedUnigramSampler::learn(MatrixView<const std::int64_t> true_classes) {

@@ -1,11 +1,13 @@
 #include "manyclass/samplers.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <functional>
 #include <limits>
 #include <numeric>
 
-#include "checks.hpp"
+#include "label_checks.hpp"
 
 namespace manyclass {
 
@@ -27,15 +29,6 @@ void check_num_sampled(std::int64_t num_sampled) {
   require(num_sampled >= 1, "num_sampled is ", num_sampled, "; it must be at least 1");
   require(num_sampled <= most_sampled, "num_sampled is ", num_sampled, "; it must be at most ",
           most_sampled);
-}
-
-void check_true_classes(MatrixView<const std::int64_t> true_classes, std::int64_t num_classes,
-                        std::string_view argument) {
-  for (std::int64_t i = 0; i < true_classes.rows; ++i) {
-    for (std::int64_t j = 0; j < true_classes.cols; ++j) {
-      require_class(true_classes.row(i)[j], num_classes, argument, "[", i, ", ", j, "]");
-    }
-  }
 }
 
 std::size_t num_entries(MatrixView<const std::int64_t> true_classes) {
@@ -74,6 +67,18 @@ PhiloxStream Sampler::reserve(std::int64_t num_draws, std::optional<Seed> seed) 
   return mine;
 }
 
+std::vector<std::shared_lock<std::shared_mutex>> Sampler::hold_still() const {
+  std::vector<std::shared_mutex*> mutexes;
+  add_mutexes(mutexes);
+  // Each once and in one order: a mixture may hold the same sampler twice.
+  std::sort(mutexes.begin(), mutexes.end(), std::less<>());
+  mutexes.erase(std::unique(mutexes.begin(), mutexes.end()), mutexes.end());
+  std::vector<std::shared_lock<std::shared_mutex>> locks;
+  locks.reserve(mutexes.size());
+  for (std::shared_mutex* mutex : mutexes) locks.emplace_back(*mutex);
+  return locks;
+}
+
 double Sampler::probability(std::int64_t class_id) const {
   const auto still = hold_still();
   return probability_of(class_id);
@@ -82,7 +87,7 @@ double Sampler::probability(std::int64_t class_id) const {
 void Sampler::probabilities(VectorView<const std::int64_t> ids, std::span<double> out) const {
   const auto still = hold_still();
   for (std::int64_t i = 0; i < ids.size; ++i) {
-    require_class(ids[i], num_classes_, "ids[", i, "]");
+    require_class(ids[i], num_classes(), "ids[", i, "]");
     out[static_cast<std::size_t>(i)] = probability_of(ids[i]);
   }
 }
@@ -90,12 +95,14 @@ void Sampler::probabilities(VectorView<const std::int64_t> ids, std::span<double
 void Sampler::check_sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
                            bool unique, std::string_view argument) const {
   check_num_sampled(num_sampled);
-  require(!unique || num_sampled <= num_classes_, "num_sampled is ", num_sampled,
-          ", more than num_classes ", num_classes_, " with unique candidates");
-  require(!unique || num_sampled <= num_drawable(), "num_sampled is ", num_sampled,
-          " with unique candidates, but only ", num_drawable(), " of ", num_classes_,
-          " classes have a probability above zero");
-  check_true_classes(true_classes, num_classes_, argument);
+  require(!unique || num_sampled <= num_classes(), "num_sampled is ", num_sampled,
+          ", more than num_classes ", num_classes(), " with unique candidates");
+  check_usable();
+  if (unique && !can_draw(num_sampled)) {
+    refuse("num_sampled is ", num_sampled, " with unique candidates, but only ", num_drawable(),
+           " of ", num_classes(), " classes have a probability above zero");
+  }
+  check_labels(true_classes, num_classes(), argument);
 }
 
 template <class T>
@@ -141,6 +148,7 @@ SampledValuesOf<T> Sampler::sample(MatrixView<const std::int64_t> true_classes,
 
 void Sampler::draw(std::span<std::int64_t> out, std::optional<Seed> seed) {
   const auto still = hold_still();
+  check_usable();
   draw_from(reserve(static_cast<std::int64_t>(out.size()), seed), out);
 }
 
@@ -153,7 +161,7 @@ template <class T>
 SampledValuesOf<T> all_candidates(MatrixView<const std::int64_t> true_classes,
                                   std::int64_t num_sampled) {
   check_num_sampled(num_sampled);
-  check_true_classes(true_classes, num_sampled, "true_classes");
+  check_labels(true_classes, num_sampled, "true_classes");
   const auto size = static_cast<std::size_t>(num_sampled);
   SampledValuesOf<T> result{std::vector<std::int64_t>(size),
                             std::vector<T>(num_entries(true_classes), T{1}),

@@ -85,7 +85,7 @@ std::int64_t Sampler::finish_unique(PhiloxReader& reader, std::span<std::int64_t
 
   std::priority_queue<Key> smallest;
   double mass_left = 0.0;  // of the classes that stay undrawn
-  for (std::int64_t id = 0; id < num_classes_; ++id) {
+  for (std::int64_t id = 0; id < num_classes(); ++id) {
     if (id % (1 << 20) == 0) poll_interrupt();
     const double p = probability_of(id);
     if (!(p > 0.0) || kept.contains(id)) continue;

@@ -7,11 +7,14 @@ Which function for what:
 * evaluation: `full_softmax_loss` (exact) and `label_ranks`;
 * candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
   `UnigramSampler` if you have counts, `LearnedUnigramSampler` if they are to be learned,
-  `AliasSampler` for any other distribution;
+  `AliasSampler` for any other distribution, `MixtureSampler` for several at once;
+* candidates that are not drawn: `InBatchSampler` (the batch's own labels), `VocabularyPartitions`
+  (all classes of a stretch of the data);
 * code written for TensorFlow: its functions, such as `log_uniform_candidate_sampler`, by name.
 """
 
 from manyclass._core import __version__
+from manyclass.alias_sampler import AliasSampler
 from manyclass.candidate_sampling import (
     AccidentalHits,
     all_candidate_sampler,
@@ -23,18 +26,20 @@ from manyclass.candidate_sampling import (
 )
 from manyclass.config import show_config
 from manyclass.evaluation import full_softmax_loss, full_softmax_loss_and_grad, label_ranks
+from manyclass.in_batch import InBatchSampler, StreamingFrequencies
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_loss_and_grad
+from manyclass.mixture import MixtureSampler
 from manyclass.nce import nce_loss, nce_loss_and_grad
 from manyclass.optimizers import SGD, Adagrad
 from manyclass.samplers import (
-    AliasSampler,
     LogUniformSampler,
     SampledValues,
     UniformSampler,
 )
 from manyclass.threads import get_num_threads, set_num_threads
 from manyclass.unigram_samplers import LearnedUnigramSampler, UnigramSampler
+from manyclass.vocabulary_partitions import VocabularyPartition, VocabularyPartitions
 
 __all__ = [
     "SGD",
@@ -42,12 +47,17 @@ __all__ = [
     "Adagrad",
     "AliasSampler",
     "Gradients",
+    "InBatchSampler",
     "IndexedSlices",
     "LearnedUnigramSampler",
     "LogUniformSampler",
+    "MixtureSampler",
     "SampledValues",
+    "StreamingFrequencies",
     "UniformSampler",
     "UnigramSampler",
+    "VocabularyPartition",
+    "VocabularyPartitions",
     "__version__",
     "all_candidate_sampler",
     "compute_accidental_hits",

@@ -206,29 +206,6 @@ class LogUniformSampler(Sampler):
         )
 
 
-class AliasSampler(Sampler):
-    """Any distribution, in O(1) a draw by Walker's alias method.
-
-    Probabilities are exact to 2**-32 of a uniform one. Its stream takes one 64-bit word a draw;
-    TensorFlow has no such sampler.
-
-    Parameters
-    ----------
-    weights : array of float or int, shape [num_classes]
-        Proportional to the probabilities. Copied.
-    seed : int, pair of int, numpy.random.Generator, optional
-        Where the stream starts; fresh entropy if None.
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative, NaN or infinite, or if all are zero.
-    """
-
-    def __init__(self, weights: ArrayLike, *, seed: SeedLike = None) -> None:
-        super().__init__(_core.AliasSampler(as_weights(weights, "weights"), resolve_seed(seed)))
-
-
 def wants_float64(dtype: DTypeLike) -> bool:
     """Tell float64 from float32 as the dtype of expected counts."""
     wanted = np.dtype(dtype)

@@ -1,8 +1,10 @@
-// A sampler for any distribution.
+// A sampler for any distribution, whose weights may change.
 #pragma once
 
 #include <cstdint>
+#include <shared_mutex>
 #include <span>
+#include <vector>
 
 #include "manyclass/block_alias_table.hpp"
 #include "manyclass/samplers.hpp"
@@ -18,9 +20,21 @@ class AliasSampler final : public Sampler {
   /// 2^-33 of the largest float64, and one above zero.
   AliasSampler(VectorView<const double> weights, Seed seed);
 
-  double weight(std::int64_t class_id) const { return table_.weight(class_id); }
+  std::vector<double> weights() const;
+  /// Replaces all weights; as the constructor.
+  void set_weights(VectorView<const double> weights);
+
+  /// Gives class indices[i] the weight weights[i]; of a repeated index the last one counts. An
+  /// index from num_classes on makes the sampler grow; classes skipped get weight 0. The cost is
+  /// that of the blocks of 4,096 classes touched and of one number for every block.
+  ///
+  /// Throws std::invalid_argument, before anything changes, if there is not one weight for each
+  /// index, an index lies outside [0, 2^32), a weight is not as above, or none would stay above
+  /// zero.
+  void update(VectorView<const std::int64_t> indices, VectorView<const double> weights);
 
  protected:
+  void add_mutexes(std::vector<std::shared_mutex*>& mutexes) const override;
   double probability_of(std::int64_t class_id) const override;
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
   void draw_from(PhiloxStream stream, std::span<std::int64_t> out) const override;
@@ -30,6 +44,7 @@ class AliasSampler final : public Sampler {
  private:
   void draw_task(PhiloxStream place, std::int64_t* out, std::int64_t count) const;
 
+  mutable std::shared_mutex table_mutex_;
   BlockAliasTable table_;
 };
 

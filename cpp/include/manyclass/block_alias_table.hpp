@@ -27,9 +27,13 @@ class BlockAliasTable {
 
   /// Gives class indices[i] the weight weights[i] (the last one, if repeated) and grows to
   /// `new_size`, where classes not named have weight 0. Rebuilds the blocks touched and the table
-  /// over the blocks. The sum must stay above zero and finite: ask `total_after` first.
+  /// over the blocks. `drawable_after` must be above zero.
   void update(VectorView<const std::int64_t> indices, VectorView<const double> weights,
               std::int64_t new_size);
+
+  /// How many weights would be above zero after such an update.
+  std::int64_t drawable_after(VectorView<const std::int64_t> indices,
+                              VectorView<const double> weights) const;
 
   /// One draw from two 64-bit words, one for each level.
   std::int64_t draw(std::uint64_t block_word, std::uint64_t class_word) const {

@@ -26,7 +26,7 @@ class LearnedUnigramSampler final : public Sampler {
   double probability_of(std::int64_t class_id) const override;
   float count_probability(std::int64_t class_id) const override;
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
-  std::shared_lock<std::shared_mutex> hold_still() const override;
+  void add_mutexes(std::vector<std::shared_mutex*>& mutexes) const override;
   void learn(MatrixView<const std::int64_t> true_classes) override;
 
  private:

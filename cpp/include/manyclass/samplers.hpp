@@ -1,6 +1,7 @@
 // Candidate samplers: a proposal distribution over the classes with its own random stream.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -34,7 +35,7 @@ class Sampler {
   Sampler& operator=(const Sampler&) = delete;
   virtual ~Sampler() = default;
 
-  std::int64_t num_classes() const { return num_classes_; }
+  std::int64_t num_classes() const { return num_classes_.load(std::memory_order_relaxed); }
 
   /// Draws `num_sampled` candidates; with `unique`, draws again until they are all different.
   ///
@@ -64,11 +65,12 @@ class Sampler {
  protected:
   Sampler(std::int64_t num_classes, Seed seed);
 
-  // A sampler whose weights change overrides `hold_still`; the functions below it are called with
-  // what it returned in hand, `learn` without.
+  // A sampler whose weights change guards them with a mutex of its own; the functions below are
+  // called with it, `learn` without.
 
-  /// Keeps the weights as they are for as long as the lock lives.
-  virtual std::shared_lock<std::shared_mutex> hold_still() const { return {}; }
+  virtual void add_mutexes(std::vector<std::shared_mutex*>&) const {}
+  /// Throws std::invalid_argument if no draw can be made as things are.
+  virtual void check_usable() const {}
   virtual double probability_of(std::int64_t class_id) const = 0;
   virtual void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const = 0;
   /// The same draws from a place in the stream, by whatever is faster for many of them.
@@ -78,14 +80,22 @@ class Sampler {
   /// The blocks of the stream that a call of `num_draws` draws passes, whatever it uses.
   virtual std::uint64_t blocks_of_call(std::int64_t num_draws) const;
   /// How many classes have a probability above zero.
-  virtual std::int64_t num_drawable() const { return num_classes_; }
+  virtual std::int64_t num_drawable() const { return num_classes(); }
   /// Called at the end of `sample` with its true classes, all of them in range.
   virtual void learn(MatrixView<const std::int64_t>) {}
 
+  /// Whether so many different classes can be drawn; for samplers where counting them takes long.
+  virtual bool can_draw(std::int64_t num_distinct) const { return num_distinct <= num_drawable(); }
+  /// For a sampler that takes more classes in, while it keeps all others off its weights.
+  void set_num_classes(std::int64_t num_classes) { num_classes_.store(num_classes); }
   /// Up to so many draws, unique candidates are drawn one by one, exactly as TensorFlow does.
   static std::int64_t most_rejection_draws(std::int64_t num_sampled);
 
  private:
+  friend class MixtureSampler;  // draws from its parts
+
+  /// Keeps the weights as they are for as long as the locks live.
+  std::vector<std::shared_lock<std::shared_mutex>> hold_still() const;
   void check_sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
                     bool unique, std::string_view argument) const;
   template <class T>
@@ -95,7 +105,7 @@ class Sampler {
   std::int64_t finish_unique(PhiloxReader& reader, std::span<std::int64_t> out,
                              std::int64_t num_kept) const;
 
-  std::int64_t num_classes_;
+  std::atomic<std::int64_t> num_classes_;
   mutable std::mutex mutex_;
   PhiloxStream stream_;
 };

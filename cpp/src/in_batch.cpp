@@ -1,0 +1,59 @@
+#include "manyclass/in_batch.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "label_checks.hpp"
+
+namespace manyclass {
+
+namespace {
+
+float expected_count(double p, double num_draws) {
+  return static_cast<float>(-std::expm1(num_draws * std::log1p(-p)));
+}
+
+std::vector<std::int64_t> distinct_classes(MatrixView<const std::int64_t> labels) {
+  std::vector<std::int64_t> ids;
+  ids.reserve(static_cast<std::size_t>(labels.rows * labels.cols));
+  for (std::int64_t i = 0; i < labels.rows; ++i) {
+    ids.insert(ids.end(), labels.row(i), labels.row(i) + labels.cols);
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+}  // namespace
+
+SampledValues in_batch_candidates(MatrixView<const std::int64_t> labels,
+                                  StreamingFrequencies& frequencies, bool update,
+                                  std::string_view argument) {
+  check_labels(labels, frequencies.num_classes(), argument);
+  SampledValues values;
+  values.sampled_candidates = distinct_classes(labels);
+  const std::vector<std::int64_t>& ids = values.sampled_candidates;
+  if (update) frequencies.update(labels, argument);
+  std::vector<double> p(ids.size());
+  frequencies.probabilities({ids.data(), static_cast<std::int64_t>(ids.size())}, p);
+
+  const std::int64_t others = std::max<std::int64_t>(labels.rows - 1, 1);
+  const auto num_draws = static_cast<double>(others * labels.cols);
+  values.sampled_expected_count.reserve(ids.size());
+  for (std::size_t k = 0; k < ids.size(); ++k) {
+    require(p[k] > 0.0, argument, " holds the class ", ids[k],
+            ", whose frequency is 0; a class that occurs must have a frequency above zero");
+    values.sampled_expected_count.push_back(expected_count(p[k], num_draws));
+  }
+  values.true_expected_count.reserve(static_cast<std::size_t>(labels.rows * labels.cols));
+  for (std::int64_t i = 0; i < labels.rows; ++i) {
+    for (std::int64_t j = 0; j < labels.cols; ++j) {
+      const auto place = std::lower_bound(ids.begin(), ids.end(), labels.row(i)[j]);
+      const auto k = static_cast<std::size_t>(place - ids.begin());
+      values.true_expected_count.push_back(values.sampled_expected_count[k]);
+    }
+  }
+  return values;
+}
+
+}  // namespace manyclass
