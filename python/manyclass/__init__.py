@@ -14,11 +14,10 @@ Which function for what:
 """
 
 from manyclass._core import __version__
+from manyclass.accidental_hits import AccidentalHits, compute_accidental_hits
 from manyclass.alias_sampler import AliasSampler
 from manyclass.candidate_sampling import (
-    AccidentalHits,
     all_candidate_sampler,
-    compute_accidental_hits,
     fixed_unigram_candidate_sampler,
     learned_unigram_candidate_sampler,
     log_uniform_candidate_sampler,

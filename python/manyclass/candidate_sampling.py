@@ -8,15 +8,16 @@ better served by the samplers, which build their table once.
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from manyclass import _core
-from manyclass._arrays import ArrayLike, IdArray, as_ids
+from manyclass._arrays import ArrayLike, IdArray
 from manyclass._integers import as_flag, as_integer
 from manyclass._seeds import SeedLike
+from manyclass.accidental_hits import labels_of
 from manyclass.samplers import (
     LogUniformSampler,
     SampledValues,
@@ -34,17 +35,6 @@ from manyclass.unigram_samplers import (
 # A learned unigram sampler counts in int32.
 _MOST_LEARNED = 2**31 - 2
 _MOST_INT64 = 2**63 - 1
-
-
-class AccidentalHits(NamedTuple):
-    """Candidates that are true classes: TensorFlow's tuple of the same order."""
-
-    indices: NDArray[np.int32]
-    """Shape [num_hits], int32: the example, that is the row of ``true_classes``."""
-    ids: IdArray
-    """Shape [num_hits], int64: the candidate's position in ``sampled_candidates``."""
-    weights: NDArray[np.float32]
-    """Shape [num_hits], float32: -FLT_MAX throughout, to be added to the logit."""
 
 
 def uniform_candidate_sampler(
@@ -265,65 +255,9 @@ def all_candidate_sampler(
     """
     del seed, name
     as_flag(unique, "unique")
-    labels = _labels(true_classes, num_true)
+    labels = labels_of(true_classes, num_true)
     size = as_integer(num_sampled, "num_sampled")
     return SampledValues(*_core.all_candidates(labels, size, wants_float64(dtype)))
-
-
-def compute_accidental_hits(
-    true_classes: ArrayLike,
-    sampled_candidates: ArrayLike,
-    num_true: int,
-    seed: SeedLike = None,
-    name: str | None = None,
-) -> AccidentalHits:
-    """Find the candidates that are true classes.
-
-    Parameters
-    ----------
-    true_classes : array of int64, shape [batch, num_true]
-        The labels; any ids.
-    sampled_candidates : array of int64, shape [num_sampled]
-        The candidates; any ids.
-    num_true : int
-        The number of labels of an example.
-    seed : int, pair of int, numpy.random.Generator, optional
-        Ignored: nothing is drawn.
-    name : str, optional
-        Ignored.
-
-    Returns
-    -------
-    AccidentalHits
-        In the order of ``true_classes``, row after row; a label repeated in a row is a hit each
-        time. Of a candidate that was drawn several times only the last is a hit, as in
-        TensorFlow.
-
-    Raises
-    ------
-    ValueError
-        If ``true_classes`` or ``sampled_candidates`` has another shape.
-    TypeError
-        If one of them is not int64.
-    """
-    del seed, name
-    labels = _labels(true_classes, num_true)
-    candidates = as_ids(sampled_candidates, "sampled_candidates")
-    return AccidentalHits(*_core.compute_accidental_hits(labels, candidates))
-
-
-def _labels(true_classes: ArrayLike, num_true: int) -> IdArray:
-    labels = as_ids(true_classes, "true_classes")
-    columns = as_integer(num_true, "num_true")
-    if columns < 1:
-        raise ValueError(f"num_true is {columns}; it must be at least 1")
-    # The core refuses other ranks.
-    if labels.ndim == 2 and labels.shape[1] != columns:
-        raise ValueError(
-            f"true_classes has {labels.shape[1]} columns, num_true is {columns}; it must have "
-            "shape [batch, num_true]"
-        )
-    return labels
 
 
 def _checked(
@@ -336,7 +270,7 @@ def _checked(
     most: int = _MOST_INT64,
 ) -> tuple[IdArray, int]:
     """Check what a sampler would call by its own names; return the labels and num_sampled."""
-    labels = _labels(true_classes, num_true)
+    labels = labels_of(true_classes, num_true)
     size = as_integer(num_sampled, "num_sampled")
     classes = as_integer(range_max, "range_max")
     if not 1 <= classes <= most:
