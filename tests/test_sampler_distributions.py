@@ -15,6 +15,8 @@ NO_LABELS = np.zeros((0, 1), np.int64)
 LEAST_P = 1e-4
 
 RNG = np.random.default_rng(1)
+LEARNED = mc.LearnedUnigramSampler(1000, seed=1)
+LEARNED.sample(RNG.geometric(0.01, (5000, 1)) % 1000, 1)
 SKEWED = np.exp(3.0 * RNG.standard_normal(1000))
 SKEWED[::7] = 0.0
 SAMPLERS = {
@@ -25,6 +27,7 @@ SAMPLERS = {
     "distorted unigram": mc.UnigramSampler(SKEWED, distortion=0.75, seed=1),
     "alias": mc.AliasSampler(SKEWED, seed=1),
     "alias of one": mc.AliasSampler([0.0, 3.0, 0.0], seed=1),
+    "learned unigram": LEARNED,
     "mixture": mc.MixtureSampler(
         [
             (mc.LogUniformSampler(1000), 0.2),
@@ -80,10 +83,11 @@ def test_a_wrong_distribution_is_seen() -> None:
     assert p_value(observed, mc.LogUniformSampler(1000).probability(np.arange(1000))) < LEAST_P
 
 
+@pytest.mark.parametrize("seed", [31, 32, 33, 34, 35])
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
-def test_draws_fit_the_probabilities(sampler: Any) -> None:
+def test_ten_million_draws_fit_the_probabilities(sampler: Any, seed: int) -> None:
     probability = sampler.probability(np.arange(sampler.num_classes))
-    observed = np.bincount(sampler.draw(500_000, seed=31), minlength=sampler.num_classes)
+    observed = np.bincount(sampler.draw(10**7, seed=seed), minlength=sampler.num_classes)
     assert not observed[probability == 0.0].any()
     if (probability > 0.0).sum() > 1:
         assert p_value(observed, probability) > LEAST_P

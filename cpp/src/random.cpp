@@ -66,6 +66,24 @@ Word uniform_below(Word n, Next next) {
 
 }  // namespace
 
+void PhiloxReader::fill(std::span<std::uint64_t> words) {
+  constexpr std::size_t batch = 256;  // blocks
+  std::uint64_t first[batch];
+  std::uint64_t second[batch];
+  std::size_t done = 0;
+  while (done < words.size() && used_ != 4) words[done++] = next64();
+  while (words.size() - done >= 2 && used_ == 4) {
+    const std::size_t blocks = std::min(batch, (words.size() - done) / 2);
+    philox_words(stream_, static_cast<std::int64_t>(blocks), first, second);
+    stream_.skip(blocks);
+    for (std::size_t b = 0; b < blocks; ++b) {
+      words[done++] = first[b];
+      words[done++] = second[b];
+    }
+  }
+  while (done < words.size()) words[done++] = next64();
+}
+
 std::uint32_t PhiloxReader::uniform32(std::uint32_t n) {
   return uniform_below(n, [this] { return next32(); });
 }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <concepts>
 #include <functional>
 #include <limits>
 #include <numeric>
 
+#include "kernels/random_kernels.hpp"
 #include "label_checks.hpp"
 
 namespace manyclass {
@@ -16,6 +16,9 @@ namespace {
 // TensorFlow sets 2048 words a draw aside for every call, used or not; four words are a block.
 constexpr std::uint64_t blocks_per_draw = 2048 / 4;
 
+constexpr std::int64_t most_log_uniform = std::int64_t{1} << 62;  // doubles stay below 2^63
+constexpr std::size_t counts_per_batch = 256;
+constexpr std::size_t draws_per_batch = 512;
 constexpr std::int64_t most_sampled = std::numeric_limits<std::int32_t>::max();
 
 // With the p that TensorFlow takes for float32, the exact one for double.
@@ -23,6 +26,31 @@ template <class T>
 T expected_count(T p, std::int64_t num_sampled, std::int64_t num_draws) {
   if (num_draws == num_sampled) return p * static_cast<T>(num_sampled);
   return -std::expm1(static_cast<T>(num_draws) * std::log1p(-p));
+}
+
+// The same for many in float32, by the vector kernel wherever p is not large.
+void expected_counts(std::span<const float> p, std::int64_t num_sampled, std::int64_t num_draws,
+                     float* counts) {
+  if (num_draws == num_sampled) {
+    for (std::size_t i = 0; i < p.size(); ++i) counts[i] = p[i] * static_cast<float>(num_sampled);
+    return;
+  }
+  kernels::random_table().count_of_repeated(p.data(), static_cast<std::int64_t>(p.size()),
+                                            static_cast<float>(num_draws), counts);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    if (p[i] > kernels::largest_count_p) counts[i] = expected_count(p[i], num_sampled, num_draws);
+  }
+}
+
+// Calls `visit` with stretches of entries that are contiguous: all at once where rows are.
+template <class Visit>
+void for_each_run(MatrixView<const std::int64_t> matrix, Visit visit) {
+  const auto cols = static_cast<std::size_t>(matrix.cols);
+  if (matrix.row_stride == matrix.cols) {
+    visit(std::span(matrix.data, static_cast<std::size_t>(matrix.rows) * cols));
+    return;
+  }
+  for (std::int64_t i = 0; i < matrix.rows; ++i) visit(std::span(matrix.row(i), cols));
 }
 
 void check_num_sampled(std::int64_t num_sampled) {
@@ -105,12 +133,26 @@ void Sampler::check_sample(MatrixView<const std::int64_t> true_classes, std::int
   check_labels(true_classes, num_classes(), argument);
 }
 
-template <class T>
-T Sampler::count_of(std::int64_t class_id, std::int64_t num_sampled, std::int64_t num_draws) const {
-  if constexpr (std::same_as<T, float>) {
-    return expected_count(count_probability(class_id), num_sampled, num_draws);
-  } else {
-    return expected_count(probability_of(class_id), num_sampled, num_draws);
+void Sampler::count_probabilities(std::span<const std::int64_t> ids, float* p) const {
+  for (std::size_t i = 0; i < ids.size(); ++i) p[i] = count_probability(ids[i]);
+}
+
+void Sampler::add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
+                         std::int64_t num_draws, std::vector<float>& counts) const {
+  const std::size_t first = counts.size();
+  counts.resize(first + ids.size());
+  float p[counts_per_batch];
+  for (std::size_t i = 0; i < ids.size(); i += counts_per_batch) {
+    const std::size_t size = std::min(counts_per_batch, ids.size() - i);
+    count_probabilities(ids.subspan(i, size), p);
+    expected_counts({p, size}, num_sampled, num_draws, counts.data() + first + i);
+  }
+}
+
+void Sampler::add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
+                         std::int64_t num_draws, std::vector<double>& counts) const {
+  for (const std::int64_t id : ids) {
+    counts.push_back(expected_count(probability_of(id), num_sampled, num_draws));
   }
 }
 
@@ -132,15 +174,10 @@ SampledValuesOf<T> Sampler::sample(MatrixView<const std::int64_t> true_classes,
     } else {
       draw_into(reader, result.sampled_candidates);
     }
-    for (const std::int64_t id : result.sampled_candidates) {
-      result.sampled_expected_count.push_back(count_of<T>(id, num_sampled, num_draws));
-    }
-    for (std::int64_t i = 0; i < true_classes.rows; ++i) {
-      for (std::int64_t j = 0; j < true_classes.cols; ++j) {
-        result.true_expected_count.push_back(
-            count_of<T>(true_classes.row(i)[j], num_sampled, num_draws));
-      }
-    }
+    add_counts(result.sampled_candidates, num_sampled, num_draws, result.sampled_expected_count);
+    for_each_run(true_classes, [&](std::span<const std::int64_t> labels) {
+      add_counts(labels, num_sampled, num_draws, result.true_expected_count);
+    });
   }
   learn(true_classes);
   return result;
@@ -177,18 +214,42 @@ void UniformSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> out
 }
 
 LogUniformSampler::LogUniformSampler(std::int64_t num_classes, Seed seed)
-    : Sampler(num_classes, seed), log_range_(std::log1p(static_cast<double>(num_classes))) {}
+    : Sampler(num_classes, seed), log_range_(std::log1p(static_cast<double>(num_classes))) {
+  require(num_classes <= most_log_uniform, "num_classes is ", num_classes,
+          "; the log-uniform sampler takes at most 2^62 = ", most_log_uniform);
+}
 
 double LogUniformSampler::probability_of(std::int64_t class_id) const {
   const auto c = static_cast<double>(class_id);
   return std::log((c + 2.0) / (c + 1.0)) / log_range_;
 }
 
+void LogUniformSampler::count_probabilities(std::span<const std::int64_t> ids, float* p) const {
+  kernels::random_table().log_uniform_probability(ids.data(), static_cast<std::int64_t>(ids.size()),
+                                                  log_range_, p);
+}
+
+std::int64_t LogUniformSampler::class_of(double value, std::uint64_t word) const {
+  auto floor = static_cast<std::int64_t>(value);
+  // The kernel's exp is a few ulp from TensorFlow's, which matters only beside an integer.
+  const double above = value - static_cast<double>(floor);
+  const double doubt = value * 0x1p-48;
+  if (above < doubt || above > 1.0 - doubt) [[unlikely]] {
+    floor = static_cast<std::int64_t>(std::exp(PhiloxReader::double_of(word) * log_range_));
+  }
+  // Rounding can give num_classes itself, which wraps to 0 as in TensorFlow.
+  return floor - 1 < num_classes() ? floor - 1 : (floor - 1) % num_classes();
+}
+
 void LogUniformSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const {
-  for (std::int64_t& id : out) {
-    // Rounding can give num_classes itself, which wraps to 0 as in TensorFlow.
-    const auto value = static_cast<std::int64_t>(std::exp(reader.next_double() * log_range_)) - 1;
-    id = value < num_classes() ? value : value % num_classes();
+  std::uint64_t words[draws_per_batch];
+  double values[draws_per_batch];
+  for (std::size_t first = 0; first < out.size(); first += draws_per_batch) {
+    const std::size_t size = std::min(draws_per_batch, out.size() - first);
+    reader.fill({words, size});
+    kernels::random_table().exp_of_words(words, static_cast<std::int64_t>(size), log_range_,
+                                         values);
+    for (std::size_t i = 0; i < size; ++i) out[first + i] = class_of(values[i], words[i]);
   }
 }
 

@@ -40,6 +40,24 @@ class ClassSet {
   int shift_;
 };
 
+// The same as one bit for each class.
+class ClassBits {
+ public:
+  explicit ClassBits(std::int64_t num_classes)
+      : words_(static_cast<std::size_t>(num_classes / 64 + 1), 0) {}
+
+  bool insert(std::int64_t id) {
+    std::uint64_t& word = words_[static_cast<std::size_t>(id / 64)];
+    const std::uint64_t bit = std::uint64_t{1} << (id % 64);
+    const bool is_new = (word & bit) == 0;
+    word |= bit;
+    return is_new;
+  }
+
+ private:
+  std::vector<std::uint64_t> words_;
+};
+
 double open_uniform(PhiloxReader& reader) { return reader.next_double() + 0x1p-53; }
 
 }  // namespace
@@ -48,9 +66,10 @@ std::int64_t Sampler::most_rejection_draws(std::int64_t num_sampled) {
   return std::max<std::int64_t>(64 * num_sampled, 1 << 16);
 }
 
-std::int64_t Sampler::draw_unique(PhiloxReader& reader, std::span<std::int64_t> out) const {
+template <class Set>
+Sampler::Rejection Sampler::reject(PhiloxReader& reader, std::span<std::int64_t> out,
+                                   Set kept) const {
   const std::int64_t most = most_rejection_draws(static_cast<std::int64_t>(out.size()));
-  ClassSet kept(out.size());
   std::size_t num_kept = 0;
   std::int64_t num_draws = 0;
   while (num_kept < out.size() && num_draws < most) {
@@ -59,11 +78,21 @@ std::int64_t Sampler::draw_unique(PhiloxReader& reader, std::span<std::int64_t> 
     draw_into(reader, missing);
     num_draws += static_cast<std::int64_t>(missing.size());
     for (const std::int64_t id : missing) {
-      if (kept.insert(id)) out[num_kept++] = id;
+      // Written always and counted if new: which draws are new cannot be foretold.
+      out[num_kept] = id;
+      num_kept += kept.insert(id) ? 1 : 0;
     }
   }
-  if (num_kept == out.size()) return num_draws;
-  return num_draws + finish_unique(reader, out, static_cast<std::int64_t>(num_kept));
+  return {static_cast<std::int64_t>(num_kept), num_draws};
+}
+
+std::int64_t Sampler::draw_unique(PhiloxReader& reader, std::span<std::int64_t> out) const {
+  const auto size = static_cast<std::int64_t>(out.size());
+  // Bits are faster for as long as they take no more memory than a table of the candidates.
+  const Rejection done = num_classes() / 128 <= size ? reject(reader, out, ClassBits(num_classes()))
+                                                     : reject(reader, out, ClassSet(out.size()));
+  if (done.num_kept == size) return done.num_draws;
+  return done.num_draws + finish_unique(reader, out, done.num_kept);
 }
 
 // The classes that rejection would still have kept, in its order, and the number of draws it

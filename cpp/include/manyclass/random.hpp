@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 namespace manyclass {
 
@@ -55,10 +56,13 @@ class PhiloxReader {
     const std::uint64_t low = next32();
     return low | static_cast<std::uint64_t>(next32()) << 32;
   }
+  /// As many calls of `next64`, in bulk.
+  void fill(std::span<std::uint64_t> words);
   /// A multiple of 2^-52 in [0, 1).
-  double next_double() {
-    const std::uint64_t high = next32() & 0xfffffU;
-    return static_cast<double>(high << 32 | next32()) * 0x1p-52;
+  double next_double() { return double_of(next64()); }
+  /// What `next_double` makes of the word that `next64` would give.
+  static double double_of(std::uint64_t word) {
+    return static_cast<double>((word & 0xfffffU) << 32 | word >> 32) * 0x1p-52;
   }
   /// A multiple of 2^-23 in [0, 1), as that multiple.
   std::uint32_t next_float_bits() { return next32() & 0x7fffffU; }

@@ -77,6 +77,8 @@ class Sampler {
   virtual void draw_from(PhiloxStream stream, std::span<std::int64_t> out) const;
   /// The float32 probability that expected counts are computed from.
   virtual float count_probability(std::int64_t class_id) const;
+  /// The same for many classes.
+  virtual void count_probabilities(std::span<const std::int64_t> ids, float* p) const;
   /// The blocks of the stream that a call of `num_draws` draws passes, whatever it uses.
   virtual std::uint64_t blocks_of_call(std::int64_t num_draws) const;
   /// How many classes have a probability above zero.
@@ -98,10 +100,18 @@ class Sampler {
   std::vector<std::shared_lock<std::shared_mutex>> hold_still() const;
   void check_sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
                     bool unique, std::string_view argument) const;
-  template <class T>
-  T count_of(std::int64_t class_id, std::int64_t num_sampled, std::int64_t num_draws) const;
+  void add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
+                  std::int64_t num_draws, std::vector<float>& counts) const;
+  void add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
+                  std::int64_t num_draws, std::vector<double>& counts) const;
   PhiloxStream reserve(std::int64_t num_draws, std::optional<Seed> seed);
   std::int64_t draw_unique(PhiloxReader& reader, std::span<std::int64_t> out) const;
+  struct Rejection {
+    std::int64_t num_kept;
+    std::int64_t num_draws;
+  };
+  template <class Set>
+  Rejection reject(PhiloxReader& reader, std::span<std::int64_t> out, Set kept) const;
   std::int64_t finish_unique(PhiloxReader& reader, std::span<std::int64_t> out,
                              std::int64_t num_kept) const;
 
@@ -137,9 +147,13 @@ class LogUniformSampler final : public Sampler {
 
  protected:
   double probability_of(std::int64_t class_id) const override;
+  void count_probabilities(std::span<const std::int64_t> ids, float* p) const override;
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
 
  private:
+  // The class that TensorFlow draws with a word, given the exponential that it stands for.
+  std::int64_t class_of(double value, std::uint64_t word) const;
+
   double log_range_;
 };
 

@@ -145,10 +145,32 @@ void philox(std::uint64_t key, std::uint64_t counter, std::uint64_t counter_high
   }
 }
 
+void exp_of_words(const std::uint64_t* words, std::int64_t count, double scale, double* values) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::uint64_t bits = (words[i] & 0xfffffU) << 32 | words[i] >> 32;
+    values[i] = std::exp(static_cast<double>(bits) * 0x1p-52 * scale);
+  }
+}
+
+void log_uniform_probability(const std::int64_t* ids, std::int64_t count, double scale, float* p) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto c = static_cast<double>(ids[i]);
+    p[i] = static_cast<float>(std::log((c + 2.0) / (c + 1.0)) / scale);
+  }
+}
+
+void count_of_repeated(const float* p, std::int64_t count, float num_draws, float* counts) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto log = static_cast<float>(std::log1p(-double{p[i]}));
+    counts[i] = static_cast<float>(-std::expm1(double{num_draws * log}));
+  }
+}
+
 }  // namespace
 
 const KernelTable<float> reference_float = make_table<float>();
 const KernelTable<double> reference_double = make_table<double>();
-const RandomTable reference_random = {philox};
+const RandomTable reference_random = {philox, exp_of_words, log_uniform_probability,
+                                      count_of_repeated};
 
 }  // namespace manyclass::kernels

@@ -9,10 +9,12 @@ namespace manyclass::kernels {
 namespace {
 #include "kernel_source.inl"
 #include "random_source.inl"
+#include "sampling_source.inl"
 }  // namespace
 
 const KernelTable<float> x86_64_v4_float = make_table<float>();
 const KernelTable<double> x86_64_v4_double = make_table<double>();
-const RandomTable x86_64_v4_random = {philox};
+const RandomTable x86_64_v4_random = {philox, exp_of_words, log_uniform_probability,
+                                      count_of_repeated};
 
 }  // namespace manyclass::kernels
