@@ -25,8 +25,10 @@ void fill_alias_entries(std::span<const double> scaled, AliasThresholds threshol
 /// What bucket `bucket` gives for the 32-bit fraction `fraction`.
 inline std::uint32_t pick_alias(const AliasEntry* entries, std::uint32_t bucket,
                                 std::uint32_t fraction) {
-  const AliasEntry& entry = entries[bucket];
-  return fraction < entry.threshold ? bucket : entry.alias;
+  const AliasEntry entry = entries[bucket];
+  // Which of the two is a matter of chance: a mask, where a branch would be foretold wrongly.
+  const std::uint32_t keep = 0U - static_cast<std::uint32_t>(fraction < entry.threshold);
+  return (bucket & keep) | (entry.alias & ~keep);
 }
 
 /// One draw from `size` entries and one 64-bit word: the upper half of word * size is the bucket,
