@@ -188,7 +188,8 @@ def main() -> None:
     print_table(rows)
     args.output.mkdir(parents=True, exist_ok=True)
     figures = {row.name: row.seconds for row in rows}
-    config = {key: value for key, value in mc.show_config().items() if key != "num_threads"}
+    left_out = ("num_threads", "platform")
+    config = {key: value for key, value in mc.show_config().items() if key not in left_out}
     report = {"seconds": figures, "config": config}
     (args.output / "samplers.json").write_text(json.dumps(report, indent=2), "utf-8")
     plot(rows, args.output / "samplers.png")
