@@ -123,24 +123,36 @@ def print_tables(errors: dict[str, dict[str, list[Error]]]) -> None:
 
 
 def plot(errors: dict[str, dict[str, list[Error]]], path: Path) -> None:
-    """Draw bias (solid) and deviation (dotted) against the number of candidates."""
+    """Draw bias (above) and deviation (below) against the number of candidates."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 3, figsize=(13, 4.5), sharey=True, layout="constrained")
-    for axes, (correction, by_proposal) in zip(panels, errors.items(), strict=True):
-        for k, (proposal, row) in enumerate(by_proposal.items()):
-            bias = [max(100 * e.bias, 0.05) for e in row]
-            axes.loglog(CANDIDATES, bias, f"C{k}-o", ms=3, label=proposal)
-            axes.loglog(CANDIDATES, [100 * e.deviation for e in row], f"C{k}:")
-        axes.set_title(f'log_q_correction="{correction}"')
-        axes.set_xlabel("candidates")
-        axes.set_xticks(CANDIDATES, [str(n) for n in CANDIDATES])
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel("% of the exact gradient: bias (solid), deviation (dotted)")
-    panels[0].legend(fontsize=8)
+    figure, panels = pyplot.subplots(
+        2, len(errors), figsize=(12, 7.5), sharex=True, sharey="row", layout="constrained"
+    )
+    # Log-uniform and unigram are almost the same distribution here: the one is drawn wide, the
+    # other over it.
+    styles = {"log-uniform": {"lw": 5, "alpha": 0.4}, "exact": {"color": "black", "ls": "--"}}
+    for column, (correction, by_proposal) in zip(panels.T, errors.items(), strict=True):
+        for axes, quantity in zip(column, Error._fields, strict=True):
+            for proposal, row in by_proposal.items():
+                values = [100 * getattr(error, quantity) for error in row]
+                style = {"marker": "o", "ms": 4, "lw": 1.5} | styles.get(proposal, {})
+                axes.loglog(CANDIDATES, values, label=proposal, **style)
+            axes.grid(alpha=0.3)
+            axes.yaxis.set_major_formatter("{x:g}")
+        column[0].set_title(f'log_q_correction="{correction}"')
+        column[1].set_xlabel("candidates")
+        column[1].set_xticks(CANDIDATES, [str(n) for n in CANDIDATES])
+        column[1].minorticks_off()
+    for axes, quantity in zip(panels[:, 0], Error._fields, strict=True):
+        axes.set_ylabel(f"{quantity}, % of the exact gradient")
+    # Below a tenth of a per cent, what is measured is the finite number of estimates.
+    panels[0, 0].set_ylim(0.1, 100)
+    panels[1, 0].set_ylim(1, 100)
+    panels[0, 0].legend()
     figure.savefig(path, dpi=110)
 
 
