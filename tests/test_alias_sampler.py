@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -93,6 +95,35 @@ def test_refused_updates_change_nothing(ids: list[int], weights: list[float], me
     assert sampler.num_classes == 3
 
 
+# Of the 1 GiB of new weights there is memory, of as much for their table there is none.
+TOO_LITTLE_MEMORY = """
+import resource
+import manyclass as mc
+mc.set_num_threads(1)
+sampler, twin = (mc.AliasSampler([1.0, 2.0, 3.0], seed=1) for _ in range(2))
+sampler.draw(10), twin.draw(10)
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 3 * 2**29,) * 2)
+try:
+    sampler.update([2**27 - 1], [1.0])
+except MemoryError:
+    assert sampler.state_dict()["weights"].tolist() == [1.0, 2.0, 3.0]
+    assert sampler.draw(1000).tolist() == twin.draw(1000).tolist()
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_growth_without_memory_changes_nothing() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", TOO_LITTLE_MEMORY],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout == "refused\n", run.stderr
+
+
 def test_states_and_copies_have_the_weights() -> None:
     sampler = mc.AliasSampler(np.ones(10), seed=4)
     sampler.update([3, 20], [7.0, 9.0])
@@ -113,6 +144,14 @@ def test_states_without_weights_are_refused(weights: object) -> None:
     with pytest.raises(ValueError, match="state has"):
         sampler.load_state_dict(sampler.state_dict() | {"weights": weights})
     assert_same_bits(sampler.draw(50), twin.draw(50))
+
+
+def test_a_class_of_almost_no_mass_is_drawable() -> None:
+    sampler = mc.AliasSampler([1e-300, 1e30, 0.0, 1e-300], seed=1)
+    assert sampler.probability([0, 2])[0] > 0.0  # though the quotient is below the least float64
+    assert sampler.probability([0, 2])[1] == 0.0
+    values = sampler.sample(np.array([[1]]), 3)
+    assert sorted(values.sampled_candidates.tolist()) == [0, 1, 3]
 
 
 def test_draws_do_not_depend_on_the_number_of_threads() -> None:

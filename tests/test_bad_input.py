@@ -114,6 +114,11 @@ SHARED: dict[str, tuple[Changes, type[Exception], str]] = {
         ValueError,
         re.escape(f"labels[0, 0] is {2**62}, outside [0, 10)"),
     ),
+    "partition_strategy None": (
+        {"partition_strategy": None},
+        TypeError,
+        "partition_strategy is None; it must be a string",
+    ),
     "num_threads of 0": ({"num_threads": 0}, ValueError, r"num_threads.*0"),
     "num_threads below 0": ({"num_threads": -3}, ValueError, r"num_threads.*-3"),
     "num_threads a float": ({"num_threads": 1.5}, TypeError, "num_threads"),
@@ -125,6 +130,21 @@ SAMPLING: dict[str, tuple[Changes, type[Exception], str]] = {
         {"log_q_correction": "both"},
         ValueError,
         re.escape('log_q_correction is "both"; it must be "all", "sampled" or "none"'),
+    ),
+    "log_q_correction a truth value": (
+        {"log_q_correction": False},
+        TypeError,
+        "log_q_correction is False; it must be a string",
+    ),
+    "remove_accidental_hits a number": (
+        {"remove_accidental_hits": 7},
+        TypeError,
+        "remove_accidental_hits is 7; it must be True or False",
+    ),
+    "mask_repeats None": (
+        {"mask_repeats": None},
+        TypeError,
+        "mask_repeats is None; it must be True or False",
     ),
     "mask_repeats without hits": (
         {"mask_repeats": True, "remove_accidental_hits": False},

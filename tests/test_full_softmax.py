@@ -53,6 +53,17 @@ def test_agrees_with_oracle(problem: Problem, weighted: bool) -> None:
     assert_same_bits(mc.full_softmax_loss(*problem, num_true), loss)
 
 
+@pytest.mark.parametrize("num_true", [1, 3, 7, 10])
+def test_the_gradient_of_a_certain_class_is_zero(num_true: int) -> None:
+    weights, inputs = np.ones((1, 2), np.float32), np.ones((3, 2), np.float32)
+    labels = np.zeros((3, num_true), np.int64)
+    loss, gradients = mc.full_softmax_loss_and_grad(
+        weights, np.zeros(1, np.float32), labels, inputs, num_true
+    )
+    assert loss.tolist() == [0, 0, 0]
+    assert not any(gradient.any() for gradient in gradients)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     ("num_classes", "dim", "batch"), [(20_011, 33, 70), (3001, 257, 150), (700, 16, 1033)]

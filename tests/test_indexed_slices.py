@@ -59,6 +59,10 @@ def test_from_rows_refuses_what_does_not_fit() -> None:
         mc.IndexedSlices.from_rows(rows, np.array([0, 1, 2]), (4, 3))
     with pytest.raises(TypeError, match=r"indices.*int32"):
         mc.IndexedSlices.from_rows(rows, np.array([0, 1], np.int32), (4, 3))
+    with pytest.raises(ValueError, match="dense_shape has -1 rows"):
+        mc.IndexedSlices.from_rows(rows, np.array([0, 1]), (-1, 3))
+    with pytest.raises(TypeError, match="dense_shape"):
+        mc.IndexedSlices.from_rows(rows, np.array([0, 1]), (4.0, 3))  # type: ignore[arg-type]
 
 
 def test_to_dense_does_not_share_memory() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import re
 import weakref
 from typing import Any
@@ -86,6 +88,20 @@ def test_successive_calls_read_different_words() -> None:
         stream.append(mixture.state_dict()["stream"])
     blocks = [place[2] for place in stream]
     assert min(np.diff(blocks)) >= 4 * 2**16  # 16 words for each draw that rejection may make
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=8))
+def test_copies_have_the_same_shares_and_the_same_place(shares: list[float]) -> None:
+    mixture = mc.MixtureSampler([(mc.UniformSampler(50), share) for share in shares], seed=1)
+    for other in (copy.deepcopy(mixture), pickle.loads(pickle.dumps(mixture))):
+        assert other.shares == mixture.shares
+        other.load_state_dict(mixture.state_dict())
+
+
+def test_more_blocks_than_int64_counts_are_passed() -> None:
+    sampler = mc.MixtureSampler([(mc.UniformSampler(2**63 - 1), 1.0)], seed=1)
+    sampler.sample(LABELS, 3)
+    assert sampler.state_dict()["stream"][2] == 2**63 - 1 + 3 + 4 * (2**16 + 3)
 
 
 def test_every_class_that_a_part_draws_is_drawable() -> None:

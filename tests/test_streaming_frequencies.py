@@ -102,6 +102,7 @@ BAD_STATES: dict[str, tuple[dict[str, Any], str]] = {
     "a time to come": ({"seen_at": np.full(6, 9)}, "9"),
     "negative total": ({"total": -1.0}, "total -1"),
     "negative labels": ({"num_labels": -1}, "-1"),
+    "labels beyond counting": ({"num_labels": 2**63 - 1}, str(2**63 - 1)),
 }
 
 

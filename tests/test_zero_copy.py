@@ -94,6 +94,15 @@ def test_an_update_writes_into_another_owners_memory() -> None:
     assert variable.tobytes() != PROBLEM.weights.tobytes()
 
 
+def test_an_optimizer_knows_another_owners_memory() -> None:
+    variable, optimizer = PROBLEM.weights.copy(), mc.Adagrad(0.5)
+    _, gradients = sampled(PROBLEM)
+    optimizer.apply(DLPack(variable), gradients.weights)
+    accumulator = optimizer.accumulator(ArrayInterface(variable))
+    assert_same_bits(accumulator, optimizer.accumulator(variable))
+    assert accumulator.max() > 0.1
+
+
 def read_only(array: np.ndarray) -> np.ndarray:
     """Return a copy that cannot be written."""
     copy = array.copy()

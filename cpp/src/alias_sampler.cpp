@@ -75,7 +75,10 @@ void AliasSampler::add_mutexes(std::vector<std::shared_mutex*>& mutexes) const {
 }
 
 double AliasSampler::probability_of(std::int64_t class_id) const {
-  return table_.weight(class_id) / table_.total();
+  const double weight = table_.weight(class_id);
+  // What can be drawn stays above zero, even where the quotient does not.
+  constexpr double least = std::numeric_limits<double>::denorm_min();
+  return weight > 0.0 ? std::max(weight / table_.total(), least) : 0.0;
 }
 
 std::int64_t AliasSampler::num_drawable() const { return table_.num_drawable(); }

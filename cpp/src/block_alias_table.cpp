@@ -8,6 +8,16 @@
 
 namespace manyclass {
 
+namespace {
+
+// As `push_back` would: growing one by one costs O(1) each.
+template <class T>
+void make_room(std::vector<T>& entries, std::size_t size) {
+  if (size > entries.capacity()) entries.reserve(std::max(size, 2 * entries.capacity()));
+}
+
+}  // namespace
+
 BlockAliasTable::BlockAliasTable(VectorView<const double> weights)
     : weights_(static_cast<std::size_t>(weights.size)),
       entries_(weights_.size()),
@@ -62,26 +72,41 @@ std::int64_t BlockAliasTable::drawable_after(VectorView<const std::int64_t> indi
   return count;
 }
 
-void BlockAliasTable::update(VectorView<const std::int64_t> indices,
-                             VectorView<const double> weights, std::int64_t new_size) {
+std::vector<std::int64_t> BlockAliasTable::touched_blocks(VectorView<const std::int64_t> indices,
+                                                          std::int64_t new_size) const {
   std::vector<std::int64_t> touched;
   if (new_size > size()) {
     // The last block becomes longer; its table must be made anew even if no class in it changes.
-    for (std::int64_t b = std::max<std::int64_t>(num_blocks() - 1, 0);
-         b < (new_size + block_size - 1) / block_size; ++b) {
-      touched.push_back(b);
-    }
-    weights_.resize(static_cast<std::size_t>(new_size), 0.0);
-    entries_.resize(weights_.size());
-    block_sums_.resize(static_cast<std::size_t>(num_blocks()), 0.0);
-    block_drawable_.resize(block_sums_.size(), 0);
+    for (std::int64_t b = num_blocks() - 1; b < blocks_of(new_size); ++b) touched.push_back(b);
   }
-  for (std::int64_t i = 0; i < indices.size; ++i) {
-    weights_[static_cast<std::size_t>(indices[i])] = weights[i];
-    touched.push_back(indices[i] / block_size);
-  }
+  for (std::int64_t i = 0; i < indices.size; ++i) touched.push_back(indices[i] / block_size);
   std::sort(touched.begin(), touched.end());
   touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+  return touched;
+}
+
+void BlockAliasTable::grow(std::int64_t new_size) {
+  const auto num_classes = static_cast<std::size_t>(new_size);
+  const auto num_blocks = static_cast<std::size_t>(blocks_of(new_size));
+  // All memory first: if there is too little, no array becomes longer than the others.
+  make_room(weights_, num_classes);
+  make_room(entries_, num_classes);
+  make_room(block_sums_, num_blocks);
+  make_room(block_drawable_, num_blocks);
+  make_room(block_entries_, num_blocks);
+  weights_.resize(num_classes, 0.0);
+  entries_.resize(num_classes);
+  block_sums_.resize(num_blocks, 0.0);
+  block_drawable_.resize(num_blocks, 0);
+}
+
+void BlockAliasTable::update(VectorView<const std::int64_t> indices,
+                             VectorView<const double> weights, std::int64_t new_size) {
+  const std::vector<std::int64_t> touched = touched_blocks(indices, new_size);
+  if (new_size > size()) grow(new_size);
+  for (std::int64_t i = 0; i < indices.size; ++i) {
+    weights_[static_cast<std::size_t>(indices[i])] = weights[i];
+  }
   parallel_for(static_cast<std::int64_t>(touched.size()), get_num_threads(),
                [&](std::int64_t t, int) { build_block(touched[static_cast<std::size_t>(t)]); });
   build_top();

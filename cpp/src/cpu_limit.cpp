@@ -96,7 +96,7 @@ int available_processors() {
   const int processors = std::max(1, affinity_processors());
   const auto quota = cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup");
   if (!quota) return processors;
-  return std::clamp(static_cast<int>(std::ceil(*quota)), 1, processors);
+  return std::max(1, static_cast<int>(std::min<double>(std::ceil(*quota), processors)));
 }
 
 }  // namespace manyclass

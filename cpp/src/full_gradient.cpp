@@ -45,7 +45,7 @@ FullGradient<T>::FullGradient(const OutputLayer<T>& layer, const Examples<T>& ex
       stream_(stream),
       top_(scratch.take<T>(ClassStream<T>::most_lanes)),
       factor_(scratch.take<T>(ClassStream<T>::most_lanes)),
-      target_(scratch.take<T>(ClassStream<T>::most_lanes)),
+      grad_(scratch.take<T>(ClassStream<T>::most_lanes)),
       inputs_(scratch.take<T>(stream.num_segments() * ClassStream<T>::most_lanes *
                               layer.weights.dim())) {}
 
@@ -79,6 +79,7 @@ template <class T>
 void FullGradient<T>::logits_to_gradients(const ClassBlock<T>& block,
                                           const EntryGroups& labels) const {
   const auto& kernel = kernels::table<T>();
+  const std::int64_t num_true = examples_.labels.cols;
   alignas(64) T unused[ClassStream<T>::most_lanes] = {};
   kernel.column_exp(block.logits, block.size, block.lanes, top_, unused);
   kernel.column_scale(block.logits, block.size, block.lanes, factor_);
@@ -86,9 +87,13 @@ void FullGradient<T>::logits_to_gradients(const ClassBlock<T>& block,
   const std::int64_t* place = std::lower_bound(labels.positions, end, block.position);
   for (; place != end && *place < block.position + block.size; ++place) {
     const std::int64_t g = place - labels.positions;
-    for (std::int64_t e = labels.begin[g]; e < labels.begin[g + 1]; ++e) {
-      const std::int64_t l = labels.entries[e] / examples_.labels.cols;
-      block.logits[(*place - block.position) * block.lanes + l] -= target_[l];
+    T* row = block.logits + (*place - block.position) * block.lanes;
+    for (std::int64_t e = labels.begin[g]; e < labels.begin[g + 1];) {
+      const std::int64_t l = labels.entries[e] / num_true;
+      // At once for an example that names the class several times: three thirds are exactly one.
+      std::int64_t count = 0;
+      for (; e < labels.begin[g + 1] && labels.entries[e] / num_true == l; ++e) ++count;
+      row[l] -= grad_[l] * static_cast<T>(count) / static_cast<T>(num_true);
     }
   }
 }
@@ -123,7 +128,7 @@ void FullGradient<T>::add_chunk(std::int64_t first, const RunningSoftmax<T>& sof
     if (l < stream_.size()) grad = grad_loss_.data == nullptr ? T{1} : grad_loss_[first + l];
     top_[l] = total.top;
     factor_[l] = static_cast<T>(double{grad} / total.sum);
-    target_[l] = grad / static_cast<T>(examples_.labels.cols);
+    grad_[l] = grad;
   }
   std::fill_n(inputs_, stream_.num_segments() * segment_size, T{0});
   Scratch scratch;

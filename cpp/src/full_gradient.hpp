@@ -42,7 +42,7 @@ class FullGradient {
   ClassStream<T>& stream_;
   T* top_;     // [most lanes], the largest logit
   T* factor_;  // [most lanes], grad_loss / sum of exponentials
-  T* target_;  // [most lanes], grad_loss / num_true
+  T* grad_;    // [most lanes], grad_loss
   T* inputs_;  // [segments, most lanes, dim], each segment's share of the inputs' gradient
 };
 

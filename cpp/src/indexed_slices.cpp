@@ -28,6 +28,7 @@ IndexedSlices<T> sum_rows(VectorView<const std::int64_t> indices, MatrixView<con
                           std::int64_t num_rows, int num_threads) {
   require(indices.size == values.rows, "indices has ", indices.size, " entries, values has ",
           values.rows, " rows; there must be one for each");
+  require(num_rows >= 0, "dense_shape has ", num_rows, " rows; it must not be negative");
   Scratch scratch;
   auto* positions = scratch.take<std::int64_t>(indices.size);
   for (std::int64_t i = 0; i < indices.size; ++i) {

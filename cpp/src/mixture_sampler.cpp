@@ -38,6 +38,10 @@ std::int64_t check_parts(const std::vector<MixturePart>& parts) {
 MixtureSampler::MixtureSampler(std::vector<MixturePart> parts, Seed seed)
     : Sampler(check_parts(parts), seed), parts_(std::move(parts)) {
   const double sum = sum_of_shares(parts_);
+  // Shares of another mixture sum to 1 but for rounding. They keep their bits, and so their draws.
+  const double rounding =
+      static_cast<double>(parts_.size()) * std::numeric_limits<double>::epsilon();
+  if (std::abs(sum - 1.0) <= rounding) return;
   for (MixturePart& part : parts_) part.share /= sum;
 }
 
@@ -82,8 +86,8 @@ std::uint64_t MixtureSampler::blocks_of_call(std::int64_t num_draws) const {
   // A draw takes two words and what its part takes, one to four on the average: sixteen leave room
   // for mixtures of mixtures. Then one block for each class and candidate, as in AliasSampler.
   const std::int64_t by_rejection = most_rejection_draws(num_draws) + num_draws;
-  return static_cast<std::uint64_t>(4 * by_rejection) +
-         static_cast<std::uint64_t>(num_classes() + num_draws);
+  return 4 * static_cast<std::uint64_t>(by_rejection) + static_cast<std::uint64_t>(num_classes()) +
+         static_cast<std::uint64_t>(num_draws);
 }
 
 std::int64_t MixtureSampler::num_drawable() const {

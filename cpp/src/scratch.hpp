@@ -10,8 +10,8 @@
 namespace manyclass {
 
 /// Hands out uninitialised arrays that live until this object dies. Not for several threads at
-/// once: whoever shares work out takes all memory first. A few megabytes stay allocated for later
-/// calls; everything above goes back to the system.
+/// once: whoever shares work out takes all memory first. At most 64 MB of a call's memory stay
+/// allocated for a later one, and that of four calls; everything above goes back to the system.
 class Scratch {
  public:
   Scratch();

@@ -10,8 +10,14 @@ namespace manyclass {
 
 namespace {
 
+// So far from the end of int64 that no update reaches it.
+constexpr std::int64_t most_labels = std::int64_t{1} << 62;
+
 std::vector<double> zeros(std::int64_t num_classes) {
   require(num_classes >= 1, "num_classes is ", num_classes, "; it must be at least 1");
+  const std::size_t most = std::vector<double>().max_size();
+  require(static_cast<std::size_t>(num_classes) <= most, "num_classes is ", num_classes,
+          "; there can be at most ", most);
   return std::vector<double>(static_cast<std::size_t>(num_classes));
 }
 
@@ -102,9 +108,10 @@ void StreamingFrequencies::set_state(State state) {
   const std::size_t due = half_life_ < never ? state.counts.size() : 0;
   require(state.seen_at.size() == due, "state has ", state.seen_at.size(),
           " entries in seen_at; it must have ", due);
-  require(std::isfinite(state.total) && state.total >= 0.0 && state.num_labels >= 0,
-          "state has the total ", state.total, " of ", state.num_labels,
-          " labels; neither may be negative");
+  require(std::isfinite(state.total) && state.total >= 0.0, "state has the total ", state.total,
+          "; it must be finite and not negative");
+  require(state.num_labels >= 0 && state.num_labels <= most_labels, "state has ", state.num_labels,
+          " labels; their number must lie in [0, ", most_labels, "]");
   for (const std::int64_t at : state.seen_at) {
     require(at >= 0 && at <= state.num_labels, "state has a class seen at label ", at, " of ",
             state.num_labels);

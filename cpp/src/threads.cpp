@@ -153,8 +153,9 @@ std::atomic<void (*)()> interrupt_check{nullptr};
 int get_num_threads() {
   int number = chosen_num_threads.load(std::memory_order_relaxed);
   if (number == 0) {
-    number = default_num_threads();
-    chosen_num_threads.store(number, std::memory_order_relaxed);
+    const int found = default_num_threads();
+    // What another thread has chosen meanwhile stays; `number` is then that.
+    if (chosen_num_threads.compare_exchange_strong(number, found)) return found;
   }
   return number;
 }

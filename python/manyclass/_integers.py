@@ -1,4 +1,4 @@
-"""Integer arguments and truth values."""
+"""Integer arguments, truth values and names."""
 
 from __future__ import annotations
 
@@ -39,3 +39,16 @@ def as_flag(value: object, name: str) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} is {value!r}; it must be True or False")
     return bool(value)
+
+
+def as_name(value: object, name: str) -> str:
+    """Return ``value``, which must be a string; the core knows which ones there are.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}; it must be a string")
+    return value

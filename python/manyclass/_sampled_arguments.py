@@ -15,10 +15,11 @@ from manyclass._arrays import (
     as_labels,
     as_table,
 )
-from manyclass._integers import as_integer
+from manyclass._integers import as_flag, as_integer, as_name
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.samplers import LogUniformSampler, SampledValues, Sampler
+from manyclass.threads import thread_argument
 
 GivenValues: TypeAlias = SampledValues | tuple[ArrayLike, ArrayLike, ArrayLike]
 
@@ -51,6 +52,23 @@ def read_arguments(
     candidates = _candidates(sampled_values, sampler, seed, num_sampled, num_classes)
     return SampledArguments(
         weight_table, bias_table, targets, as_array(inputs, "inputs"), candidates
+    )
+
+
+def read_options(
+    remove_accidental_hits: bool,
+    mask_repeats: bool,
+    log_q_correction: str,
+    partition_strategy: str,
+    num_threads: int | None,
+) -> tuple[bool, bool, str, str, int]:
+    """Return what follows the arrays, in the core's order."""
+    return (
+        as_flag(remove_accidental_hits, "remove_accidental_hits"),
+        as_flag(mask_repeats, "mask_repeats"),
+        as_name(log_q_correction, "log_q_correction"),
+        as_name(partition_strategy, "partition_strategy"),
+        thread_argument(num_threads),
     )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_labels, as_table
+from manyclass._integers import as_name
 from manyclass.losses import Gradients
 from manyclass.threads import thread_argument
 
@@ -61,7 +62,7 @@ def full_softmax_loss(
         as_table(biases, "biases"),
         as_labels(labels, num_true),
         as_array(inputs, "inputs"),
-        partition_strategy,
+        as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
     )
 
@@ -100,7 +101,7 @@ def full_softmax_loss_and_grad(
         bias_table,
         as_labels(labels, num_true),
         as_array(inputs, "inputs"),
-        partition_strategy,
+        as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
         None if grad_loss is None else as_array(grad_loss, "grad_loss"),
     )
@@ -136,6 +137,6 @@ def label_ranks(
         as_table(biases, "biases"),
         as_labels(labels, num_true),
         as_array(inputs, "inputs"),
-        partition_strategy,
+        as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, IdArray, as_array, as_ids
+from manyclass._integers import as_integer
 from manyclass.threads import thread_argument
 
 
@@ -55,7 +56,8 @@ class IndexedSlices(NamedTuple):
         Raises
         ------
         ValueError
-            If shapes disagree or an index lies outside [0, dense_shape[0]).
+            If shapes disagree, ``dense_shape`` is negative or an index lies outside
+            [0, dense_shape[0]).
         TypeError
             If a dtype is another.
         """
@@ -65,7 +67,8 @@ class IndexedSlices(NamedTuple):
                 f"dense_shape is {list(dense_shape)}, values has shape {list(rows.shape)}; "
                 "all axes but the first must agree"
             )
+        num_rows = as_integer(dense_shape[0], "dense_shape[0]")
         ((summed, ids),) = _core.sum_rows(
-            as_ids(indices, "indices"), rows, dense_shape[0], thread_argument(num_threads)
+            as_ids(indices, "indices"), rows, num_rows, thread_argument(num_threads)
         )
         return cls(summed, ids, tuple(dense_shape))

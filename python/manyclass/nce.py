@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, Table, as_array
-from manyclass._sampled_arguments import GivenValues, read_arguments, slices_of
+from manyclass._sampled_arguments import GivenValues, read_arguments, read_options, slices_of
 from manyclass._seeds import SeedLike
 from manyclass.losses import Gradients
 from manyclass.samplers import Sampler
-from manyclass.threads import thread_argument
 
 
 def nce_loss(
@@ -102,11 +101,9 @@ def nce_loss(
     )
     return _core.nce_loss(
         *arguments,
-        remove_accidental_hits,
-        mask_repeats,
-        log_q_correction,
-        partition_strategy,
-        thread_argument(num_threads),
+        *read_options(
+            remove_accidental_hits, mask_repeats, log_q_correction, partition_strategy, num_threads
+        ),
     )
 
 
@@ -164,11 +161,9 @@ def nce_loss_and_grad(
     )
     loss, weight_slices, bias_slices, grad_inputs = _core.nce_loss_and_grad(
         *arguments,
-        remove_accidental_hits,
-        mask_repeats,
-        log_q_correction,
-        partition_strategy,
-        thread_argument(num_threads),
+        *read_options(
+            remove_accidental_hits, mask_repeats, log_q_correction, partition_strategy, num_threads
+        ),
         None if grad_loss is None else as_array(grad_loss, "grad_loss"),
     )
     return loss, Gradients(

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from manyclass import _core
-from manyclass._arrays import Array, as_array, as_ids
+from manyclass._arrays import Array, ArrayLike, as_array, as_ids
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.threads import thread_argument
 
@@ -113,10 +113,11 @@ class Adagrad:
         for table, sums, _, _ in updates:
             self._sums.setdefault(_memory(table), (table, sums))
 
-    def accumulator(self, variable: Array) -> Array:
+    def accumulator(self, variable: ArrayLike) -> Array:
         """Return a copy of the accumulators of one array (of one shard), in its shape."""
-        total: Array = self._sum_of(variable) + self.initial_accumulator_value
-        return total.astype(variable.dtype, copy=False)
+        table = as_array(variable, "variable")
+        total: Array = self._sum_of(table) + self.initial_accumulator_value
+        return total.astype(table.dtype, copy=False)
 
     def _sum_of(self, table: Array) -> Array:
         kept = self._sums.get(_memory(table))

@@ -52,7 +52,11 @@ class BlockAliasTable {
   }
 
  private:
-  std::int64_t num_blocks() const { return (size() + block_size - 1) / block_size; }
+  static std::int64_t blocks_of(std::int64_t size) { return (size + block_size - 1) / block_size; }
+  std::int64_t num_blocks() const { return blocks_of(size()); }
+  std::vector<std::int64_t> touched_blocks(VectorView<const std::int64_t> indices,
+                                           std::int64_t new_size) const;
+  void grow(std::int64_t new_size);
   void build_block(std::int64_t block);
   void build_top();
 

@@ -21,7 +21,7 @@ struct IndexedSlices {
 /// Adds up the rows of `values` that have the same index, in their order; a table of one shard.
 ///
 /// `num_threads` 0 means get_num_threads(). Throws std::invalid_argument if there is not one index
-/// for each row or an index lies outside [0, num_rows).
+/// for each row, num_rows is negative or an index lies outside [0, num_rows).
 template <class T>
 IndexedSlices<T> sum_rows(VectorView<const std::int64_t> indices, MatrixView<const T> values,
                           std::int64_t num_rows, int num_threads);

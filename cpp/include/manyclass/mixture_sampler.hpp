@@ -23,7 +23,7 @@ class MixtureSampler final : public Sampler {
   /// all shares are above zero, with a finite sum.
   MixtureSampler(std::vector<MixturePart> parts, Seed seed);
 
-  /// With shares that sum to 1.
+  /// With shares that sum to 1: a mixture made of them draws as this one does.
   const std::vector<MixturePart>& parts() const { return parts_; }
 
  protected:
