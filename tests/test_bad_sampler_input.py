@@ -202,6 +202,15 @@ def test_a_state_without_a_stream_is_refused(make: Any, stream: Any) -> None:
     assert_same_bits(sampler.draw(20), twin.draw(20))
 
 
+@pytest.mark.parametrize("weights", [None, np.ones(10, np.float32), np.arange(1, 10)])
+def test_a_state_of_other_counts_is_refused(weights: Any) -> None:
+    sampler = mc.UnigramSampler(np.arange(1, 11), seed=1)
+    twin = mc.UnigramSampler(np.arange(1, 11), seed=1)
+    with pytest.raises(ValueError, match="weights"):
+        sampler.load_state_dict(sampler.state_dict() | {"weights": weights})
+    assert_same_bits(sampler.draw(20), twin.draw(20))
+
+
 def test_a_state_of_another_sampler_is_refused() -> None:
     sampler = mc.LogUniformSampler(10)
     with pytest.raises(ValueError, match=r"UniformSampler.*LogUniformSampler"):

@@ -39,6 +39,15 @@ def integer_problem(seed: int, num_classes: int, batch: int, num_true: int) -> P
     )
 
 
+def uncancelled_scale(problem: Problem, grad_loss: np.ndarray | None) -> float | None:
+    """Return what errors are relative to: with few classes the batch's gradients cancel."""
+    if len(problem.weights) >= 4 or len(problem.labels) == 0:
+        return None
+    largest = 1.0 if grad_loss is None else float(np.abs(grad_loss).max())
+    entries = np.abs(problem.inputs).max(), np.abs(problem.weights).max()
+    return largest * max(1.0, *map(float, entries))
+
+
 @given(problems(), st.booleans())
 def test_agrees_with_oracle(problem: Problem, weighted: bool) -> None:
     num_true = problem.labels.shape[1]
@@ -48,7 +57,7 @@ def test_agrees_with_oracle(problem: Problem, weighted: bool) -> None:
     loss, gradients = mc.full_softmax_loss_and_grad(*problem, num_true, grad_loss=grad_loss)
     expected_loss, expected = reference.full_softmax(problem, grad_loss)
     assert_agrees(loss, expected_loss)
-    assert_gradients_agree(gradients, expected)
+    assert_gradients_agree(gradients, expected, uncancelled_scale(problem, grad_loss))
     assert loss.dtype == gradients.weights.dtype == problem.weights.dtype
     assert_same_bits(mc.full_softmax_loss(*problem, num_true), loss)
 

@@ -111,6 +111,7 @@ void bind_samplers(py::module_& module) {
            }),
            py::arg("counts"), py::arg("name"), py::arg("distortion"), py::arg("num_reserved_ids"),
            py::arg("num_shards"), py::arg("shard"), py::arg("seed"))
+      .def("weights", [](const UnigramSampler& sampler) { return copy_of(sampler.weights()); })
       .def(pickled<UnigramSampler>(
           [](const UnigramSampler& sampler) { return copy_of(sampler.weights()); },
           [](const py::array_t<float>& weights) {

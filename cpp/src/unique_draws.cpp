@@ -4,6 +4,7 @@
 #include <cmath>
 #include <queue>
 
+#include "checks.hpp"
 #include "manyclass/samplers.hpp"
 #include "manyclass/threads.hpp"
 
@@ -73,6 +74,7 @@ Sampler::Rejection Sampler::reject(PhiloxReader& reader, std::span<std::int64_t>
   std::size_t num_kept = 0;
   std::int64_t num_draws = 0;
   while (num_kept < out.size() && num_draws < most) {
+    poll_interrupt();
     // As many draws as are missing cannot overshoot, so none is made that would not be needed.
     const std::span<std::int64_t> missing = out.subspan(num_kept);
     draw_into(reader, missing);
@@ -129,6 +131,10 @@ std::int64_t Sampler::finish_unique(PhiloxReader& reader, std::span<std::int64_t
     }
     smallest.push(key);
   }
+  require(smallest.size() == missing, "num_sampled is ", out.size(),
+          " with unique candidates, but only ",
+          static_cast<std::size_t>(num_kept) + smallest.size(),
+          " classes have a probability above zero");
   double num_draws = 0.0;
   for (std::size_t k = out.size(); k-- > static_cast<std::size_t>(num_kept);) {
     const std::int64_t id = smallest.top().class_id;

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from manyclass import _core
 from manyclass._arrays import ArrayLike
 from manyclass._core import LearnedUnigramSampler as _LearnedCore
+from manyclass._core import UnigramSampler as _UnigramCore
 from manyclass._integers import as_integer
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.samplers import Sampler, as_weights
@@ -53,6 +54,8 @@ class UnigramSampler(Sampler):
     1 to 5 with one reserved id on two shards, shard 0 has the weights [0, 2, 4] and shard 1 has
     [2, 4], where [1, 3, 5] was due. Put zeros before the counts instead to have it right.
     """
+
+    _core: _UnigramCore
 
     def __init__(
         self,
@@ -116,6 +119,24 @@ class UnigramSampler(Sampler):
         sampler = cls.__new__(cls)
         Sampler.__init__(sampler, file_core(path, distortion, numbers, seed))
         return sampler
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the stream and the weights, float32 of shape [num_classes]."""
+        return {**super().state_dict(), "weights": self._core.weights()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue at the place that `state_dict` told.
+
+        Raises
+        ------
+        ValueError
+            If the state is of another sampler, of another number of classes or of other weights,
+            or is no state.
+        """
+        place = self._place_in(state)
+        if not np.array_equal(state.get("weights", ()), self._core.weights()):
+            raise ValueError('state has "weights" that are not those of this sampler')
+        self._core.set_stream(place)
 
 
 class LearnedUnigramSampler(Sampler):
