@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from manyclass._integers import as_integer
+from manyclass._scalars import as_integer
 
 Array: TypeAlias = NDArray[Any]
 IdArray: TypeAlias = NDArray[np.int64]

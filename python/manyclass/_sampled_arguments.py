@@ -15,7 +15,7 @@ from manyclass._arrays import (
     as_labels,
     as_table,
 )
-from manyclass._integers import as_flag, as_integer, as_name
+from manyclass._scalars import as_flag, as_integer, as_name
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.samplers import LogUniformSampler, SampledValues, Sampler

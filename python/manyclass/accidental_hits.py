@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, as_ids
-from manyclass._integers import as_integer
+from manyclass._scalars import as_integer
 from manyclass._seeds import SeedLike
 
 

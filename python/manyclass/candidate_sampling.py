@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray
-from manyclass._integers import as_flag, as_integer
+from manyclass._scalars import as_flag, as_integer
 from manyclass._seeds import SeedLike
 from manyclass.accidental_hits import labels_of
 from manyclass.samplers import (

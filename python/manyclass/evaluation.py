@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_labels, as_table
-from manyclass._integers import as_name
+from manyclass._scalars import as_name
 from manyclass.losses import Gradients
 from manyclass.threads import thread_argument
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, as_ids
-from manyclass._integers import as_integer
+from manyclass._scalars import as_integer
 from manyclass.samplers import SampledValues, as_weights
 
 

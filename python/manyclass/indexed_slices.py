@@ -8,7 +8,7 @@ import numpy as np
 
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, IdArray, as_array, as_ids
-from manyclass._integers import as_integer
+from manyclass._scalars import as_integer
 from manyclass.threads import thread_argument
 
 

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, as_array, as_ids
-from manyclass._integers import as_flag, as_integer
+from manyclass._scalars import as_flag, as_integer
 from manyclass._seeds import SeedLike, resolve_seed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from manyclass import _core
-from manyclass._integers import as_integer
+from manyclass._scalars import as_integer
 
 _MOST_THREADS = 1024
 

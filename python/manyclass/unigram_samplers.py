@@ -12,7 +12,7 @@ from manyclass import _core
 from manyclass._arrays import ArrayLike
 from manyclass._core import LearnedUnigramSampler as _LearnedCore
 from manyclass._core import UnigramSampler as _UnigramCore
-from manyclass._integers import as_integer
+from manyclass._scalars import as_integer
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.samplers import Sampler, as_weights
 

@@ -1,4 +1,4 @@
-"""Integer arguments, truth values and names."""
+"""Arguments that are single values: integers, truth values and names."""
 
 from __future__ import annotations
 
