@@ -98,7 +98,7 @@ MatrixView<T> matrix_of(py::array_t<T>& array) {
 template <class T>
 py::array_t<T> array_of(Buffer<T> buffer, std::vector<py::ssize_t> shape) {
   T* data = buffer.release();
-  const py::capsule owner(data, [](void* p) { delete[] static_cast<T*>(p); });
+  const py::capsule owner(data, delete_aligned);
   return py::array_t<T>(std::move(shape), data, owner);
 }
 

@@ -83,10 +83,10 @@ void FullGradient<T>::logits_to_gradients(const ClassBlock<T>& block,
   alignas(64) T unused[ClassStream<T>::most_lanes] = {};
   kernel.column_exp(block.logits, block.size, block.lanes, top_, unused);
   kernel.column_scale(block.logits, block.size, block.lanes, factor_);
-  const std::int64_t* end = labels.positions + labels.num_groups;
-  const std::int64_t* place = std::lower_bound(labels.positions, end, block.position);
+  const std::int64_t* end = labels.keys + labels.num_groups;
+  const std::int64_t* place = std::lower_bound(labels.keys, end, block.position);
   for (; place != end && *place < block.position + block.size; ++place) {
-    const std::int64_t g = place - labels.positions;
+    const std::int64_t g = place - labels.keys;
     T* row = block.logits + (*place - block.position) * block.lanes;
     for (std::int64_t e = labels.begin[g]; e < labels.begin[g + 1];) {
       const std::int64_t l = labels.entries[e] / num_true;

@@ -40,7 +40,7 @@ IndexedSlices<T> sum_rows(VectorView<const std::int64_t> indices, MatrixView<con
   result.indices = Buffer<std::int64_t>(groups.num_groups);
   result.values = Buffer<T>(groups.num_groups * values.cols);
   result.shard_begin = {0, groups.num_groups};
-  std::copy_n(groups.positions, groups.num_groups, result.indices.data());
+  std::copy_n(groups.keys, groups.num_groups, result.indices.data());
   const std::int64_t tasks = (groups.num_groups + groups_per_task - 1) / groups_per_task;
   parallel_for(tasks, resolve_num_threads(num_threads), [&](std::int64_t task, int) {
     const std::int64_t first = task * groups_per_task;

@@ -70,10 +70,9 @@ void LogisticTile<T>::add_sampled(const LogitsTile<T>& tile) const {
 }
 
 template <class T>
-void LogisticTile<T>::backward(const LogitsTile<T>& tile, const T* grad_loss) const {
-  const auto& kernel = kernels::table<T>();
-  kernel.column_scale(tile.truth, tile.num_true, tile.lanes, grad_loss);
-  kernel.column_scale(tile.sampled, tile.num_sampled, tile.lanes, grad_loss);
+void LogisticTile<T>::backward(const LogitsTile<T>& tile, const T* grad_loss, T* factor) const {
+  kernels::table<T>().column_scale(tile.truth, tile.num_true, tile.lanes, grad_loss);
+  std::copy_n(grad_loss, tile.lanes, factor);
 }
 
 template class LogisticTile<float>;

@@ -17,8 +17,8 @@ class LogisticTile {
   /// sigmoid(z) - target.
   void forward(const LogitsTile<T>& tile, T* loss) const;
 
-  /// Derivatives are multiplied by grad_loss[l].
-  void backward(const LogitsTile<T>& tile, const T* grad_loss) const;
+  /// factor[l] = grad_loss[l], by which the true derivatives are multiplied.
+  void backward(const LogitsTile<T>& tile, const T* grad_loss, T* factor) const;
 
  private:
   void add_truth(const LogitsTile<T>& tile) const;

@@ -3,6 +3,7 @@
 #include "checks.hpp"
 #include "logistic_tile.hpp"
 #include "manyclass/threads.hpp"
+#include "phase_clock.hpp"
 #include "sampled_step.hpp"
 #include "softmax_tile.hpp"
 #include "sparse_gradient.hpp"
@@ -61,11 +62,9 @@ void compute_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
   check_loss(examples, loss);
   const int num_threads = resolve_num_threads(options.num_threads);
   Scratch scratch;
-  StepPlan<T> plan = make_plan(layer, examples, sampled, options.log_q_correction, scratch);
-  if (options.remove_accidental_hits) {
-    group(plan, layer.weights.num_rows(), scratch);
-    find_hits(plan, options.mask_repeats, scratch);
-  }
+  PhaseClock clock(Phase::plan);
+  const auto plan = make_plan(layer, examples, sampled, options, num_threads, scratch);
+  clock.stop();
   SampledStep<Loss>(layer, examples, plan, num_threads, scratch).loss(loss);
 }
 
@@ -84,12 +83,13 @@ SampledGradients<T> compute_loss_and_grad(const OutputLayer<T>& layer, const Exa
           examples.inputs.cols, "]");
   const int num_threads = resolve_num_threads(options.num_threads);
   Scratch scratch;
-  StepPlan<T> plan = make_plan(layer, examples, sampled, options.log_q_correction, scratch);
-  group(plan, layer.weights.num_rows(), scratch);
-  if (options.remove_accidental_hits) find_hits(plan, options.mask_repeats, scratch);
+  PhaseClock clock(Phase::plan);
+  const auto plan = make_plan(layer, examples, sampled, options, num_threads, scratch);
+  SparseGradient<T> gradient(layer, examples, plan, scratch);
+  clock.stop();
   SampledStep<Loss> step(layer, examples, plan, num_threads, scratch);
-  const auto parts = step.loss_and_grad(grad_loss, loss, grad_inputs);
-  return sum_by_class(layer, examples, plan, parts, num_threads, scratch);
+  step.loss_and_grad(grad_loss, loss, grad_inputs, gradient.parts());
+  return gradient.sum_by_class(num_threads);
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 #include "sampled_step.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <new>
 
 #include "kernels/kernel_table.hpp"
 #include "logistic_tile.hpp"
 #include "manyclass/threads.hpp"
+#include "phase_clock.hpp"
+#include "prefetch.hpp"
 #include "softmax_tile.hpp"
+#include "work.hpp"
 
 namespace manyclass {
 
@@ -19,11 +22,31 @@ std::int64_t lanes_for(std::int64_t batch) {
 }
 
 constexpr std::int64_t candidates_per_task = 64;
-// Logits of as many blocks as fit are kept between the two halves of the backward pass.
-constexpr std::int64_t kept_logits_bytes = std::int64_t{8} << 20;
+constexpr std::int64_t columns_per_task = 32;
+// As many blocks as fit are kept between the two halves of the backward pass.
+constexpr std::int64_t kept_bytes = std::int64_t{8} << 20;
+// Rows asked for ahead of the one that is copied.
+constexpr std::int64_t rows_ahead = 8;
+constexpr double products_per_copy = 4.0;  // of one element from memory
 
-std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
+std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d; }
+
+// Calls work(first, last) for the parts of [0, count).
+template <class Work>
+void in_parts(std::int64_t count, std::int64_t part, int num_threads, Work work) {
+  parallel_for(divide_up(count, part), num_threads,
+               [&](std::int64_t p, int) { work(p * part, std::min(p * part + part, count)); });
+}
+
+// Calls work(b, first, last) for the parts of [0, count) of each block.
+template <class Work>
+void in_parts_of_blocks(std::int64_t blocks, std::int64_t count, std::int64_t part, int num_threads,
+                        Work work) {
+  const std::int64_t parts = divide_up(count, part);
+  parallel_for(blocks * parts, num_threads, [&](std::int64_t task, int) {
+    const std::int64_t first = task % parts * part;
+    work(task / parts, first, std::min(first + part, count));
+  });
 }
 
 }  // namespace
@@ -31,163 +54,143 @@ std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
 template <TileLoss Loss>
 SampledStep<Loss>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& examples,
                                const StepPlan<T>& plan, int num_threads, Scratch& scratch)
-    : layer_(layer),
-      examples_(examples),
-      plan_(plan),
+    : plan_(plan),
       num_threads_(num_threads),
       scratch_(scratch),
       lanes_(lanes_for(plan.batch)),
-      row_stride_(round_up(plan.dim, kernels::lane_multiple)),
-      rows_(scratch.take<T>(plan.num_sampled * row_stride_)) {
-  gather();
+      data_{layer, examples, plan,
+            divide_up(plan.dim, kernels::lane_multiple) * kernels::lane_multiple, nullptr} {
+  T* rows = scratch.take<T>(plan.num_sampled * data_.row_stride);
+  gather(rows);
+  data_.rows = rows;
 }
 
 template <TileLoss Loss>
-void SampledStep<Loss>::gather() {
-  const std::int64_t tasks = (plan_.num_sampled + candidates_per_task - 1) / candidates_per_task;
-  parallel_for(tasks, num_threads_, [&](std::int64_t task, int) {
-    const std::int64_t first = task * candidates_per_task;
-    const std::int64_t last = std::min(first + candidates_per_task, plan_.num_sampled);
-    for (std::int64_t k = first; k < last; ++k) {
-      const T* row = layer_.weights.row_at(plan_.candidate_positions()[k]);
-      std::copy_n(row, plan_.dim, rows_ + k * row_stride_);
-    }
+int SampledStep<Loss>::threads_for(std::int64_t num_examples) const {
+  return threads_worth(static_cast<double>(num_examples) * static_cast<double>(plan_.num_sampled) *
+                           static_cast<double>(plan_.dim),
+                       num_threads_);
+}
+
+template <TileLoss Loss>
+void SampledStep<Loss>::gather(T* rows) const {
+  const auto& weights = data_.layer.weights;
+  const double elements = static_cast<double>(plan_.num_sampled) * static_cast<double>(plan_.dim);
+  const int threads = threads_worth(elements * products_per_copy, num_threads_);
+  in_parts(
+      plan_.num_sampled, candidates_per_task, threads, [&](std::int64_t first, std::int64_t last) {
+        const PhaseClock clock(Phase::gather);
+        const auto ask_for = [&](std::int64_t k) {
+          if (k < last) prefetch_row(weights.row(plan_.candidates[k]), plan_.dim);
+        };
+        for (std::int64_t k = first; k < first + rows_ahead; ++k) ask_for(k);
+        for (std::int64_t k = first; k < last; ++k) {
+          ask_for(k + rows_ahead);
+          std::copy_n(weights.row(plan_.candidates[k]), plan_.dim, rows + k * data_.row_stride);
+        }
+      });
+}
+
+template <TileLoss Loss>
+StepBlock<Loss>* SampledStep<Loss>::make_blocks(std::int64_t count) {
+  auto* blocks = scratch_.take<StepBlock<Loss>>(count);
+  for (std::int64_t b = 0; b < count; ++b)
+    new (blocks + b) StepBlock<Loss>(data_, lanes_, scratch_);
+  return blocks;
+}
+
+template <TileLoss Loss>
+void SampledStep<Loss>::load(StepBlock<Loss>& block, std::int64_t index) const {
+  poll_interrupt();
+  block.load(index * lanes_, std::min(lanes_, plan_.batch - index * lanes_));
+}
+
+// Blocks [first, first + count) of the batch, when there are too few to give each thread one.
+template <TileLoss Loss>
+void SampledStep<Loss>::forward(StepBlock<Loss>* blocks, std::int64_t first, std::int64_t count,
+                                VectorView<T> loss) const {
+  parallel_for(count, num_threads_, [&](std::int64_t b, int) { load(blocks[b], first + b); });
+  in_parts_of_blocks(count, plan_.num_sampled, candidates_per_task, num_threads_,
+                     [&](std::int64_t b, std::int64_t from, std::int64_t to) {
+                       blocks[b].add_candidates(from, to);
+                     });
+  parallel_for(count, num_threads_, [&](std::int64_t b, int) {
+    blocks[b].add_labels();
+    blocks[b].compute_loss(loss);
   });
 }
 
 template <TileLoss Loss>
-typename SampledStep<Loss>::Lane* SampledStep<Loss>::make_lanes() {
-  auto* lanes = scratch_.take<Lane>(num_threads_);
-  for (int t = 0; t < num_threads_; ++t) {
-    lanes[t] = {scratch_.take<T>(plan_.dim * lanes_), scratch_.take<T>(plan_.num_true * lanes_),
-                scratch_.take<T>(lanes_), scratch_.take<T>(lanes_), Loss(lanes_, scratch_)};
-  }
-  return lanes;
-}
-
-template <TileLoss Loss>
-typename SampledStep<Loss>::Block SampledStep<Loss>::block(std::int64_t b) const {
-  return {b * lanes_, std::min(lanes_, plan_.batch - b * lanes_)};
-}
-
-template <TileLoss Loss>
-auto SampledStep<Loss>::tile(const Lane& lane, T* sampled) const -> LogitsTile<T> {
-  return {lanes_, plan_.num_true, plan_.num_sampled, lane.truth, sampled};
-}
-
-template <TileLoss Loss>
-void SampledStep<Loss>::logits(Block block, const Lane& lane, T* sampled) const {
-  const auto& kernel = kernels::table<T>();
-  const MatrixView<const T>& inputs = examples_.inputs;
-  kernel.transpose(inputs.row(block.first), block.size, plan_.dim, inputs.row_stride, lane.inputs,
-                   lanes_);
-  for (std::int64_t k = 0; k < plan_.num_sampled; ++k) {
-    std::fill_n(sampled + k * lanes_, lanes_, plan_.candidate_offsets()[k]);
-  }
-  kernel.multiply_add(plan_.num_sampled, lanes_, plan_.dim, rows_, row_stride_, 1, lane.inputs,
-                      lanes_, sampled, lanes_);
-  std::fill_n(lane.truth, plan_.num_true * lanes_, T{0});
-  for (std::int64_t l = 0; l < block.size; ++l) {
-    for (std::int64_t j = 0; j < plan_.num_true; ++j) {
-      const std::int64_t label = (block.first + l) * plan_.num_true + j;
-      const T* row = layer_.weights.row_at(plan_.positions[label]);
-      lane.truth[j * lanes_ + l] =
-          kernel.dot(inputs.row(block.first + l), row, plan_.dim) + plan_.offsets[label];
-      for (const std::int64_t entry : plan_.hits_of(label)) {
-        sampled[(entry - plan_.num_labels()) * lanes_ + l] = -std::numeric_limits<T>::infinity();
-      }
-    }
-  }
-}
-
-template <TileLoss Loss>
-void SampledStep<Loss>::forward(Block block, const Lane& lane, T* sampled,
-                                VectorView<T> loss) const {
-  poll_interrupt();
-  logits(block, lane, sampled);
-  lane.tile_loss.forward(tile(lane, sampled), lane.loss);
-  for (std::int64_t l = 0; l < block.size; ++l) loss[block.first + l] = lane.loss[l];
-}
-
-template <TileLoss Loss>
-void SampledStep<Loss>::backward(Block block, const Lane& lane, T* sampled,
+void SampledStep<Loss>::backward(StepBlock<Loss>* blocks, std::int64_t count,
                                  VectorView<const T> grad_loss, MatrixView<T> grad_inputs,
                                  const GradientParts<T>& parts) const {
-  const auto& kernel = kernels::table<T>();
-  std::fill_n(lane.grad_loss, lanes_, T{0});
-  for (std::int64_t l = 0; l < block.size; ++l) {
-    lane.grad_loss[l] = grad_loss.data == nullptr ? T{1} : grad_loss[block.first + l];
-  }
-  lane.tile_loss.backward(tile(lane, sampled), lane.grad_loss);
-  for (std::int64_t l = 0; l < block.size; ++l) {
-    T* grad_row = grad_inputs.row(block.first + l);
-    std::fill_n(grad_row, plan_.dim, T{0});
-    for (std::int64_t j = 0; j < plan_.num_true; ++j) {
-      const std::int64_t label = (block.first + l) * plan_.num_true + j;
-      const T grad = lane.truth[j * lanes_ + l];
-      parts.labels[label] = grad;
-      kernel.axpy(grad, layer_.weights.row_at(plan_.positions[label]), grad_row, plan_.dim);
-    }
-  }
-  kernel.multiply_add(block.size, plan_.dim, plan_.num_sampled, sampled, 1, lanes_, rows_,
-                      row_stride_, grad_inputs.row(block.first), grad_inputs.row_stride);
+  parallel_for(count, num_threads_,
+               [&](std::int64_t b, int) { blocks[b].differentiate(grad_loss, parts.labels); });
+  in_parts_of_blocks(count, plan_.dim, columns_per_task, num_threads_,
+                     [&](std::int64_t b, std::int64_t from, std::int64_t to) {
+                       blocks[b].multiply_inputs(from, to, grad_inputs);
+                     });
+  parallel_for(count, num_threads_,
+               [&](std::int64_t b, int) { blocks[b].add_labels_to(grad_inputs); });
 }
 
 template <TileLoss Loss>
-void SampledStep<Loss>::add_candidate_gradients(std::int64_t first_block, std::int64_t num_blocks,
-                                                const T* logits,
-                                                const GradientParts<T>& parts) const {
-  const auto& kernel = kernels::table<T>();
-  const MatrixView<const T>& inputs = examples_.inputs;
-  const std::int64_t tasks = (plan_.num_sampled + candidates_per_task - 1) / candidates_per_task;
-  parallel_for(tasks, num_threads_, [&](std::int64_t task, int) {
-    const std::int64_t first = task * candidates_per_task;
-    const std::int64_t size = std::min(candidates_per_task, plan_.num_sampled - first);
-    for (std::int64_t b = 0; b < num_blocks; ++b) {
-      const Block part = block(first_block + b);
-      const T* gradients = logits + b * tile_size() + first * lanes_;
-      kernel.multiply_add(size, plan_.dim, part.size, gradients, lanes_, 1, inputs.row(part.first),
-                          inputs.row_stride, parts.candidates + first * row_stride_, row_stride_);
-      for (std::int64_t k = 0; k < size; ++k) {
-        parts.candidate_biases[first + k] += kernel.sum(gradients + k * lanes_, part.size);
-      }
-    }
-  });
+void SampledStep<Loss>::add_to_candidates(const StepBlock<Loss>* blocks, std::int64_t count,
+                                          bool add, const GradientParts<T>& parts) const {
+  in_parts(plan_.num_sampled, candidates_per_task, threads_for(count * lanes_),
+           [&](std::int64_t first, std::int64_t last) {
+             const PhaseClock clock(Phase::grad_candidates);
+             poll_interrupt();
+             for (std::int64_t b = 0; b < count; ++b) {
+               blocks[b].add_to_candidates(first, last, add || b > 0, parts.candidate_rows,
+                                           parts.candidate_biases);
+             }
+           });
 }
 
 template <TileLoss Loss>
 void SampledStep<Loss>::loss(VectorView<T> loss) {
-  Lane* lanes = make_lanes();
-  T* logits = scratch_.take<T>(num_threads_ * tile_size());
-  parallel_for(num_blocks(), num_threads_, [&](std::int64_t b, int t) {
-    forward(block(b), lanes[t], logits + t * tile_size(), loss);
+  const int threads = threads_for(plan_.batch);
+  if (num_blocks() < threads) {
+    forward(make_blocks(num_blocks()), 0, num_blocks(), loss);
+    return;
+  }
+  StepBlock<Loss>* blocks = make_blocks(threads);
+  parallel_for(num_blocks(), threads, [&](std::int64_t b, int t) {
+    load(blocks[t], b);
+    blocks[t].add_candidates(0, plan_.num_sampled);
+    blocks[t].add_labels();
+    blocks[t].compute_loss(loss);
   });
 }
 
 template <TileLoss Loss>
-auto SampledStep<Loss>::loss_and_grad(VectorView<const T> grad_loss, VectorView<T> loss,
-                                      MatrixView<T> grad_inputs) -> GradientParts<T> {
-  Lane* lanes = make_lanes();
-  const std::int64_t tile_bytes = tile_size() * static_cast<std::int64_t>(sizeof(T));
-  const std::int64_t fitting = kept_logits_bytes / std::max<std::int64_t>(tile_bytes, 1);
-  const std::int64_t kept =
-      std::clamp<std::int64_t>(fitting, 2, std::max<std::int64_t>(2, num_blocks()));
-  T* logits = scratch_.take<T>(kept * tile_size());
-  const GradientParts<T> parts{scratch_.take<T>(plan_.num_labels()),
-                               scratch_.take<T>(plan_.num_sampled * row_stride_),
-                               scratch_.take<T>(plan_.num_sampled), row_stride_};
-  std::fill_n(parts.candidates, plan_.num_sampled * row_stride_, T{0});
+void SampledStep<Loss>::loss_and_grad(VectorView<const T> grad_loss, VectorView<T> loss,
+                                      MatrixView<T> grad_inputs, const GradientParts<T>& parts) {
   std::fill_n(parts.candidate_biases, plan_.num_sampled, T{0});
+  const int threads = threads_for(2 * plan_.batch);
+  const std::int64_t fitting =
+      kept_bytes / StepBlock<Loss>::bytes(plan_, data_.row_stride, lanes_) / threads * threads;
+  const std::int64_t kept = std::min(std::max<std::int64_t>(fitting, threads), num_blocks());
+  StepBlock<Loss>* blocks = make_blocks(kept);
   for (std::int64_t first = 0; first < num_blocks(); first += kept) {
     const std::int64_t count = std::min(kept, num_blocks() - first);
-    parallel_for(count, num_threads_, [&](std::int64_t b, int t) {
-      T* sampled = logits + b * tile_size();
-      forward(block(first + b), lanes[t], sampled, loss);
-      backward(block(first + b), lanes[t], sampled, grad_loss, grad_inputs, parts);
-    });
-    add_candidate_gradients(first, count, logits, parts);
+    if (count < threads) {
+      forward(blocks, first, count, loss);
+      backward(blocks, count, grad_loss, grad_inputs, parts);
+    } else {
+      parallel_for(count, threads, [&](std::int64_t b, int) {
+        load(blocks[b], first + b);
+        blocks[b].add_candidates(0, plan_.num_sampled);
+        blocks[b].add_labels();
+        blocks[b].compute_loss(loss);
+        blocks[b].differentiate(grad_loss, parts.labels);
+        blocks[b].multiply_inputs(0, plan_.dim, grad_inputs);
+        blocks[b].add_labels_to(grad_inputs);
+      });
+    }
+    add_to_candidates(blocks, count, first > 0, parts);
   }
-  return parts;
 }
 
 template class SampledStep<SoftmaxTile<float>>;

@@ -8,6 +8,7 @@
 
 #include "kernels/random_kernels.hpp"
 #include "label_checks.hpp"
+#include "phase_clock.hpp"
 
 namespace manyclass {
 
@@ -160,6 +161,7 @@ template <class T>
 SampledValuesOf<T> Sampler::sample(MatrixView<const std::int64_t> true_classes,
                                    std::int64_t num_sampled, bool unique, std::optional<Seed> seed,
                                    std::string_view argument) {
+  const PhaseClock clock(Phase::draw);
   SampledValuesOf<T> result;
   {
     const auto still = hold_still();

@@ -40,14 +40,11 @@ void SoftmaxTile<T>::forward(const LogitsTile<T>& tile, T* loss) const {
 }
 
 template <class T>
-void SoftmaxTile<T>::backward(const LogitsTile<T>& tile, const T* grad_loss) const {
-  const auto& kernel = kernels::table<T>();
+void SoftmaxTile<T>::backward(const LogitsTile<T>& tile, const T* grad_loss, T* factor) const {
   const std::int64_t lanes = tile.lanes;
-  T* factor = shift_;  // no longer needed
   for (std::int64_t l = 0; l < lanes; ++l) {
     factor[l] = grad_loss[l] / (sum_truth_[l] + sum_sampled_[l]);
   }
-  kernel.column_scale(tile.sampled, tile.num_sampled, lanes, factor);
   // e_j / sum - 1 / T = (T e_j - sum of e - sum of sampled) / (T sum): no cancellation where a
   // single label has nearly all the mass.
   const T count = static_cast<T>(tile.num_true);

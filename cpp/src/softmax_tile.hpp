@@ -16,8 +16,9 @@ class SoftmaxTile {
   /// exp(logit - maximum).
   void forward(const LogitsTile<T>& tile, T* loss) const;
 
-  /// Exponentials become grad_loss[l] * (softmax - target).
-  void backward(const LogitsTile<T>& tile, const T* grad_loss) const;
+  /// factor[l] = grad_loss[l] / the sum of exponentials; the true ones become
+  /// grad_loss[l] * (softmax - target).
+  void backward(const LogitsTile<T>& tile, const T* grad_loss, T* factor) const;
 
  private:
   // One entry a lane.

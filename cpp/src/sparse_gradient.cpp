@@ -4,12 +4,15 @@
 
 #include "kernels/kernel_table.hpp"
 #include "manyclass/threads.hpp"
+#include "phase_clock.hpp"
+#include "work.hpp"
 
 namespace manyclass {
 
 namespace {
 
 constexpr std::int64_t groups_per_task = 64;
+constexpr double products_per_group = 100.0;
 
 // Splits ascending positions into shards and numbers them within each.
 template <class T>
@@ -29,74 +32,86 @@ void number_rows(const RowsView<const T>& table, const std::int64_t* positions,
 }
 
 template <class T>
-void sum_group(const Examples<T>& examples, const StepPlan<T>& plan, const GradientParts<T>& parts,
-               std::int64_t g, T* row, T* bias) {
-  const auto& kernel = kernels::table<T>();
-  const EntryGroups& groups = plan.groups;
-  std::fill_n(row, plan.dim, T{0});
-  T bias_sum{0};
-  for (std::int64_t e = groups.begin[g]; e < groups.begin[g + 1]; ++e) {
-    const std::int64_t entry = groups.entries[e];
-    if (entry < plan.num_labels()) {
-      const T grad = parts.labels[entry];
-      kernel.axpy(grad, examples.inputs.row(entry / plan.num_true), row, plan.dim);
-      bias_sum += grad;
-    } else {
-      const std::int64_t k = entry - plan.num_labels();
-      kernel.axpy(T{1}, parts.candidates + k * parts.row_stride, row, plan.dim);
-      bias_sum += parts.candidate_biases[k];
-    }
+RowOrder order_rows(const RowsView<const T>& table, const EntryGroups& groups, Scratch& scratch) {
+  if (table.num_shards() == 1 || table.strategy() == PartitionStrategy::div) {
+    return {groups.keys, nullptr};
   }
-  *bias = bias_sum;
-}
-
-// The biases may be cut into shards otherwise than the weights; then they have another order.
-template <class T>
-IndexedSlices<T> order_biases(const OutputLayer<T>& layer, const EntryGroups& groups,
-                              const T* bias_sums, Scratch& scratch) {
   auto* positions = scratch.take<std::int64_t>(groups.num_groups);
   for (std::int64_t g = 0; g < groups.num_groups; ++g) {
-    positions[g] = layer.biases.position(layer.weights.class_at(groups.positions[g]));
+    positions[g] = table.position(groups.keys[g]);
   }
-  const EntryGroups order =
-      group_entries(positions, groups.num_groups, layer.biases.num_rows(), scratch);
-  IndexedSlices<T> result;
-  result.values = Buffer<T>(groups.num_groups);
-  for (std::int64_t i = 0; i < groups.num_groups; ++i) {
-    result.values[i] = bias_sums[order.entries[i]];
-  }
-  number_rows(layer.biases, order.positions, groups.num_groups, result);
-  return result;
+  const EntryGroups order = group_entries(positions, groups.num_groups, table.num_rows(), scratch);
+  auto* rank = scratch.take<std::int64_t>(groups.num_groups);
+  for (std::int64_t i = 0; i < groups.num_groups; ++i) rank[order.entries[i]] = i;
+  return {order.keys, rank};
 }
 
 }  // namespace
 
 template <class T>
-SampledGradients<T> sum_by_class(const OutputLayer<T>& layer, const Examples<T>& examples,
-                                 const StepPlan<T>& plan, const GradientParts<T>& parts,
-                                 int num_threads, Scratch& scratch) {
-  const std::int64_t num_groups = plan.groups.num_groups;
-  SampledGradients<T> result;
-  result.weights.values = Buffer<T>(num_groups * plan.dim);
-  T* bias_sums = scratch.take<T>(num_groups);
+SparseGradient<T>::SparseGradient(const OutputLayer<T>& layer, const Examples<T>& examples,
+                                  const StepPlan<T>& plan, Scratch& scratch)
+    : layer_(layer),
+      examples_(examples),
+      plan_(plan),
+      weights_order_(order_rows(layer.weights, plan.groups, scratch)),
+      biases_order_(order_rows(layer.biases, plan.groups, scratch)),
+      weights_(plan.groups.num_groups * plan.dim),
+      biases_(plan.groups.num_groups),
+      parts_{scratch.take<T>(plan.num_labels()), scratch.take<T*>(plan.num_sampled),
+             scratch.take<T>(plan.num_sampled)} {
+  for (std::int64_t g = 0; g < plan.groups.num_groups; ++g) {
+    const CandidateRange candidates = plan.group_candidates[g];
+    for (std::int64_t i = 0; i < candidates.count; ++i) {
+      parts_.candidate_rows[candidates.first + i] = i == 0 ? row(g) : scratch.take<T>(plan.dim);
+    }
+  }
+}
+
+// Completes the row of a group and returns its bias.
+template <class T>
+T SparseGradient<T>::sum_row(std::int64_t group) const {
+  const auto& kernel = kernels::table<T>();
+  const CandidateRange candidates = plan_.group_candidates[group];
+  if (candidates.count == 0 || plan_.batch == 0) std::fill_n(row(group), plan_.dim, T{0});
+  T bias{0};
+  for (std::int64_t i = 0; i < candidates.count && plan_.batch > 0; ++i) {
+    const std::int64_t k = candidates.first + i;
+    if (i > 0) kernel.axpy(T{1}, parts_.candidate_rows[k], row(group), plan_.dim);
+    bias += parts_.candidate_biases[k];
+  }
+  for (std::int64_t e = plan_.labels_begin(group); e < plan_.labels_end(group); ++e) {
+    const std::int64_t label = plan_.groups.entries[e];
+    const T gradient = parts_.labels[label];
+    kernel.axpy(gradient, examples_.inputs.row(label / plan_.num_true), row(group), plan_.dim);
+    bias += gradient;
+  }
+  return bias;
+}
+
+template <class T>
+SampledGradients<T> SparseGradient<T>::sum_by_class(int num_threads) {
+  const std::int64_t num_groups = plan_.groups.num_groups;
   const std::int64_t tasks = (num_groups + groups_per_task - 1) / groups_per_task;
-  parallel_for(tasks, num_threads, [&](std::int64_t task, int) {
+  const double products = static_cast<double>(num_groups) * products_per_group +
+                          static_cast<double>(plan_.num_labels()) * static_cast<double>(plan_.dim);
+  parallel_for(tasks, threads_worth(products, num_threads), [&](std::int64_t task, int) {
+    const PhaseClock clock(Phase::sum_by_class);
     const std::int64_t first = task * groups_per_task;
     for (std::int64_t g = first; g < std::min(first + groups_per_task, num_groups); ++g) {
-      sum_group(examples, plan, parts, g, result.weights.values.data() + g * plan.dim,
-                bias_sums + g);
+      biases_[biases_order_.rank_of(g)] = sum_row(g);
     }
   });
-  number_rows(layer.weights, plan.groups.positions, num_groups, result.weights);
-  result.biases = order_biases(layer, plan.groups, bias_sums, scratch);
+  const PhaseClock clock(Phase::sum_by_class);
+  SampledGradients<T> result;
+  result.weights.values = std::move(weights_);
+  result.biases.values = std::move(biases_);
+  number_rows(layer_.weights, weights_order_.positions, num_groups, result.weights);
+  number_rows(layer_.biases, biases_order_.positions, num_groups, result.biases);
   return result;
 }
 
-template SampledGradients<float> sum_by_class(const OutputLayer<float>&, const Examples<float>&,
-                                              const StepPlan<float>&, const GradientParts<float>&,
-                                              int, Scratch&);
-template SampledGradients<double> sum_by_class(const OutputLayer<double>&, const Examples<double>&,
-                                               const StepPlan<double>&,
-                                               const GradientParts<double>&, int, Scratch&);
+template class SparseGradient<float>;
+template class SparseGradient<double>;
 
 }  // namespace manyclass

@@ -7,18 +7,48 @@
 
 namespace manyclass {
 
-/// The gradients of a step before they are brought together by class.
+/// Where a step writes gradients. A candidate's row is that of its class in the result, but for
+/// repeated ones after the first, which have rows of their own.
 template <class T>
 struct GradientParts {
   T* labels = nullptr;            // [batch, num_true], of the true logits
-  T* candidates = nullptr;        // [num_sampled, row_stride], of the candidates' rows
+  T** candidate_rows = nullptr;   // [num_sampled]
   T* candidate_biases = nullptr;  // [num_sampled]
-  std::int64_t row_stride = 0;
 };
 
+/// Where the groups of a plan lie among the rows of a table that is cut into shards.
+struct RowOrder {
+  const std::int64_t* positions = nullptr;  // [groups], ascending
+  const std::int64_t* rank = nullptr;       // [groups], of each group's row; null if groups ascend
+  std::int64_t rank_of(std::int64_t group) const { return rank == nullptr ? group : rank[group]; }
+};
+
+/// The gradients of a step, from its plan to the result.
 template <class T>
-SampledGradients<T> sum_by_class(const OutputLayer<T>& layer, const Examples<T>& examples,
-                                 const StepPlan<T>& plan, const GradientParts<T>& parts,
-                                 int num_threads, Scratch& scratch);
+class SparseGradient {
+ public:
+  SparseGradient(const OutputLayer<T>& layer, const Examples<T>& examples, const StepPlan<T>& plan,
+                 Scratch& scratch);
+
+  const GradientParts<T>& parts() const { return parts_; }
+
+  /// Once all parts are written. Rows and biases are summed in a fixed order.
+  SampledGradients<T> sum_by_class(int num_threads);
+
+ private:
+  T* row(std::int64_t group) const {
+    return weights_.data() + weights_order_.rank_of(group) * plan_.dim;
+  }
+  T sum_row(std::int64_t group) const;
+
+  const OutputLayer<T>& layer_;
+  const Examples<T>& examples_;
+  const StepPlan<T>& plan_;
+  RowOrder weights_order_;
+  RowOrder biases_order_;
+  Buffer<T> weights_;  // [groups, dim]
+  Buffer<T> biases_;   // [groups]
+  GradientParts<T> parts_;
+};
 
 }  // namespace manyclass

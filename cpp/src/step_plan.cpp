@@ -2,20 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ostream>
 
 #include "checks.hpp"
+#include "kernels/random_kernels.hpp"
+#include "manyclass/threads.hpp"
+#include "prefetch.hpp"
+#include "work.hpp"
 
 namespace manyclass {
 
 namespace {
 
-// log q of one expected count; `place` says where it stands.
-template <class... Place>
-double log_count(double count, const Place&... place) {
-  require(count > 0.0 && std::isfinite(count), place..., " is ", count,
-          "; expected counts must be above zero and finite");
-  return std::log(count);
-}
+constexpr std::int64_t entries_per_task = 256;
+constexpr double products_per_entry = 500.0;  // reading one takes about as long
 
 void check_counts(const SampledValuesView& sampled, std::int64_t batch, std::int64_t num_true) {
   const CountsView& truth = sampled.true_expected_count;
@@ -28,12 +28,115 @@ void check_counts(const SampledValuesView& sampled, std::int64_t batch, std::int
           sampled.sampled_candidates.size);
 }
 
+// Where an entry stands in its argument, for messages: [i, j] or [k].
+struct Index {
+  std::int64_t i;
+  std::int64_t j = -1;
+  friend std::ostream& operator<<(std::ostream& out, const Index& index) {
+    out << "[" << index.i;
+    if (index.j >= 0) out << ", " << index.j;
+    return out << "]";
+  }
+};
+
+struct Labels {
+  static constexpr const char* ids_name = "labels";
+  static constexpr const char* counts_name = "true_expected_count";
+  MatrixView<const std::int64_t> ids;
+  const CountsView& counts;
+
+  Index index(std::int64_t e) const {
+    return ids.cols == 1 ? Index{e, 0} : Index{e / ids.cols, e % ids.cols};
+  }
+  std::int64_t id(Index at) const { return ids.row(at.i)[at.j]; }
+  double count(Index at) const { return counts.at(at.i, at.j); }
+};
+
+struct Candidates {
+  static constexpr const char* ids_name = "sampled_candidates";
+  static constexpr const char* counts_name = "sampled_expected_count";
+  VectorView<const std::int64_t> ids;
+  const CountsView& counts;
+
+  Index index(std::int64_t e) const { return {e}; }
+  std::int64_t id(Index at) const { return ids[at.i]; }
+  double count(Index at) const { return counts.at(0, at.i); }
+};
+
+// Classes and offsets of `count` entries, in tasks whose biases are all asked for at once.
+template <class T, class Source>
+void read_entries(const OutputLayer<T>& layer, const Source& source, bool corrected,
+                  std::int64_t count, int num_threads, std::int64_t* classes, T* offsets) {
+  const std::int64_t num_classes = layer.weights.num_rows();
+  const std::int64_t tasks = (count + entries_per_task - 1) / entries_per_task;
+  const int threads = threads_worth(static_cast<double>(count) * products_per_entry, num_threads);
+  parallel_for(tasks, threads, [&](std::int64_t task, int) {
+    const T* biases[entries_per_task];
+    double log_q[entries_per_task];
+    const std::int64_t first = task * entries_per_task;
+    const std::int64_t size = std::min(entries_per_task, count - first);
+    for (std::int64_t i = 0; i < size; ++i) {
+      const Index at = source.index(first + i);
+      const std::int64_t id = source.id(at);
+      require_class(id, num_classes, Source::ids_name, at);
+      classes[first + i] = id;
+      biases[i] = layer.biases.row(id);
+      prefetch(biases[i]);
+      log_q[i] = corrected ? source.count(at) : 1.0;
+      require(log_q[i] > 0.0 && std::isfinite(log_q[i]), Source::counts_name, at, " is ", log_q[i],
+              "; expected counts must be above zero and finite");
+    }
+    kernels::random_table().log(log_q, size);
+    for (std::int64_t i = 0; i < size; ++i) {
+      offsets[first + i] = static_cast<T>(double{*biases[i]} - log_q[i]);
+    }
+  });
+}
+
+// Puts candidates in the order of their groups.
+template <class T>
+void order_candidates(const T* offsets, StepPlan<T>& plan, Scratch& scratch) {
+  auto* candidates = scratch.take<std::int64_t>(plan.num_sampled);
+  auto* ordered_offsets = scratch.take<T>(plan.num_sampled);
+  auto* ranges = scratch.take<CandidateRange>(plan.groups.num_groups);
+  std::int64_t place = 0;
+  for (std::int64_t g = 0; g < plan.groups.num_groups; ++g) {
+    const std::int64_t first = place;
+    for (std::int64_t i = plan.groups.begin[g]; i < plan.groups.begin[g + 1]; ++i) {
+      const std::int64_t k = plan.groups.entries[i] - plan.num_labels();
+      if (k < 0) continue;
+      candidates[place] = plan.groups.keys[g];
+      ordered_offsets[place++] = offsets[k];
+    }
+    ranges[g] = {first, place - first};
+  }
+  plan.candidates = candidates;
+  plan.candidate_offsets = ordered_offsets;
+  plan.group_candidates = ranges;
+}
+
+// For each label the last candidate of its class, or with `mask_repeats` all of them.
+template <class T>
+void find_hits(StepPlan<T>& plan, bool mask_repeats, Scratch& scratch) {
+  auto* hits = scratch.take<CandidateRange>(plan.num_labels());
+  for (std::int64_t g = 0; g < plan.groups.num_groups; ++g) {
+    CandidateRange taken_out = plan.group_candidates[g];
+    if (!mask_repeats && taken_out.count > 1) {
+      taken_out = {taken_out.first + taken_out.count - 1, 1};
+    }
+    for (std::int64_t i = plan.labels_begin(g); i < plan.labels_end(g); ++i) {
+      hits[plan.groups.entries[i]] = taken_out;
+    }
+  }
+  plan.hits = hits;
+}
+
 }  // namespace
 
 template <class T>
 StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
-                      const SampledValuesView& sampled, LogQCorrection correction,
-                      Scratch& scratch) {
+                      const SampledValuesView& sampled, const SampledLossOptions& options,
+                      int num_threads, Scratch& scratch) {
   StepPlan<T> plan;
   plan.batch = examples.labels.rows;
   plan.num_true = examples.labels.cols;
@@ -41,68 +144,30 @@ StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
   plan.dim = layer.weights.dim();
   check_counts(sampled, plan.batch, plan.num_true);
 
-  const bool correct_true = correction == LogQCorrection::all;
-  const bool correct_sampled = correction != LogQCorrection::none;
-  const std::int64_t num_classes = layer.weights.num_rows();
-  auto* positions = scratch.take<std::int64_t>(plan.num_entries());
-  auto* offsets = scratch.take<T>(plan.num_entries());
-  std::int64_t entry = 0;
-  const auto add = [&](std::int64_t class_id, double log_q) {
-    positions[entry] = layer.weights.position(class_id);
-    offsets[entry++] = static_cast<T>(double{*layer.biases.row(class_id)} - log_q);
-  };
-  for (std::int64_t i = 0; i < plan.batch; ++i) {
-    for (std::int64_t j = 0; j < plan.num_true; ++j) {
-      const std::int64_t label = examples.labels.row(i)[j];
-      require_class(label, num_classes, "labels[", i, ", ", j, "]");
-      add(label, correct_true ? log_count(sampled.true_expected_count.at(i, j),
-                                          "true_expected_count[", i, ", ", j, "]")
-                              : 0.0);
-    }
-  }
-  for (std::int64_t k = 0; k < plan.num_sampled; ++k) {
-    const std::int64_t candidate = sampled.sampled_candidates[k];
-    require_class(candidate, num_classes, "sampled_candidates[", k, "]");
-    add(candidate, correct_sampled ? log_count(sampled.sampled_expected_count.at(0, k),
-                                               "sampled_expected_count[", k, "]")
-                                   : 0.0);
-  }
-  plan.positions = positions;
-  plan.offsets = offsets;
+  const std::int64_t num_entries = plan.num_labels() + plan.num_sampled;
+  auto* classes = scratch.take<std::int64_t>(num_entries);
+  auto* offsets = scratch.take<T>(num_entries);
+  T* candidate_offsets = offsets + plan.num_labels();
+  read_entries(layer, Labels{examples.labels, sampled.true_expected_count},
+               options.log_q_correction == LogQCorrection::all, plan.num_labels(), num_threads,
+               classes, offsets);
+  read_entries(layer, Candidates{sampled.sampled_candidates, sampled.sampled_expected_count},
+               options.log_q_correction != LogQCorrection::none, plan.num_sampled, num_threads,
+               classes + plan.num_labels(), candidate_offsets);
+  plan.label_offsets = offsets;
+  plan.groups = group_entries(classes, num_entries, layer.weights.num_rows(), scratch);
+  order_candidates(candidate_offsets, plan, scratch);
+  if (options.remove_accidental_hits) find_hits(plan, options.mask_repeats, scratch);
   return plan;
-}
-
-template <class T>
-void group(StepPlan<T>& plan, std::int64_t num_classes, Scratch& scratch) {
-  plan.groups = group_entries(plan.positions, plan.num_entries(), num_classes, scratch);
-}
-
-template <class T>
-void find_hits(StepPlan<T>& plan, bool mask_repeats, Scratch& scratch) {
-  using Entries = std::span<const std::int64_t>;
-  auto* hits = scratch.take<Entries>(plan.num_labels());
-  const EntryGroups& groups = plan.groups;
-  for (std::int64_t g = 0; g < groups.num_groups; ++g) {
-    // Within a group labels come first, then candidates in their order.
-    const Entries all(groups.entries + groups.begin[g], groups.entries + groups.begin[g + 1]);
-    const auto first = std::lower_bound(all.begin(), all.end(), plan.num_labels());
-    const Entries candidates(first, all.end());
-    const bool only_last = !mask_repeats && !candidates.empty();
-    const Entries taken_out = only_last ? candidates.last(1) : candidates;
-    for (const std::int64_t label : Entries(all.begin(), first)) hits[label] = taken_out;
-  }
-  plan.hits = hits;
 }
 
 template struct StepPlan<float>;
 template struct StepPlan<double>;
 template StepPlan<float> make_plan(const OutputLayer<float>&, const Examples<float>&,
-                                   const SampledValuesView&, LogQCorrection, Scratch&);
+                                   const SampledValuesView&, const SampledLossOptions&, int,
+                                   Scratch&);
 template StepPlan<double> make_plan(const OutputLayer<double>&, const Examples<double>&,
-                                    const SampledValuesView&, LogQCorrection, Scratch&);
-template void group(StepPlan<float>&, std::int64_t, Scratch&);
-template void group(StepPlan<double>&, std::int64_t, Scratch&);
-template void find_hits(StepPlan<float>&, bool, Scratch&);
-template void find_hits(StepPlan<double>&, bool, Scratch&);
+                                    const SampledValuesView&, const SampledLossOptions&, int,
+                                    Scratch&);
 
 }  // namespace manyclass

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "entry_groups.hpp"
 #include "manyclass/sampled_loss.hpp"
@@ -11,41 +10,41 @@
 
 namespace manyclass {
 
-/// Entries are the labels, row after row, then the candidates.
+/// Candidates that follow each other in the order of the plan.
+struct CandidateRange {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+/// Candidates are taken in ascending order, repeated ones in the caller's: rows are read in the
+/// order of memory, and gradients come out in the order of indexed slices.
 template <class T>
 struct StepPlan {
   std::int64_t batch = 0;
   std::int64_t num_true = 0;
   std::int64_t num_sampled = 0;
   std::int64_t dim = 0;
-  const std::int64_t* positions = nullptr;  // [entries], rows of the weights
-  const T* offsets = nullptr;               // [entries], bias - log-Q correction
-  EntryGroups groups;                       // of all entries; empty until `group` is called
-  // [labels], the entries of the candidates taken out; null if none are.
-  const std::span<const std::int64_t>* hits = nullptr;
+  const std::int64_t* candidates = nullptr;  // [num_sampled], classes
+  const T* label_offsets = nullptr;          // [labels], bias - log-Q correction
+  const T* candidate_offsets = nullptr;      // [num_sampled]
+  // Labels, row after row, then candidates as the caller gave them, by class.
+  EntryGroups groups;
+  const CandidateRange* group_candidates = nullptr;  // [groups.num_groups]
+  const CandidateRange* hits = nullptr;              // [labels], the candidates taken out
 
   std::int64_t num_labels() const { return batch * num_true; }
-  std::int64_t num_entries() const { return num_labels() + num_sampled; }
-  std::span<const std::int64_t> hits_of(std::int64_t label) const {
-    return hits == nullptr ? std::span<const std::int64_t>() : hits[label];
+  /// The entries of a group that are labels.
+  std::int64_t labels_begin(std::int64_t group) const { return groups.begin[group]; }
+  std::int64_t labels_end(std::int64_t group) const {
+    return groups.begin[group + 1] - group_candidates[group].count;
   }
-  const T* candidate_offsets() const { return offsets + num_labels(); }
-  const std::int64_t* candidate_positions() const { return positions + num_labels(); }
 };
 
-/// Checks labels, candidates and the expected counts that `correction` needs while it reads them.
+/// Checks labels, candidates and the expected counts that the correction needs while it reads
+/// them.
 template <class T>
 StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
-                      const SampledValuesView& sampled, LogQCorrection correction,
-                      Scratch& scratch);
-
-/// Fills `groups`.
-template <class T>
-void group(StepPlan<T>& plan, std::int64_t num_classes, Scratch& scratch);
-
-/// Fills `hits` from `groups`: for each label the last candidate of the same class, or with
-/// `mask_repeats` all of them.
-template <class T>
-void find_hits(StepPlan<T>& plan, bool mask_repeats, Scratch& scratch);
+                      const SampledValuesView& sampled, const SampledLossOptions& options,
+                      int num_threads, Scratch& scratch);
 
 }  // namespace manyclass

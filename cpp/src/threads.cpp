@@ -20,6 +20,25 @@ namespace {
 
 constexpr int most_threads = 1024;
 
+// How long a thread looks for what it waits for before it sleeps: a fraction of what waking takes,
+// enough for the loops of one step to follow each other awake.
+constexpr std::chrono::microseconds patience{5};
+
+// Calls `ready` until it holds, for as long as patience lasts.
+template <class Ready>
+bool spin_until(Ready ready) {
+  using Clock = std::chrono::steady_clock;
+  for (const Clock::time_point end = Clock::now() + patience; Clock::now() < end;) {
+    for (int i = 0; i < 16; ++i) {
+      if (ready()) return true;
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+  }
+  return false;
+}
+
 thread_local bool in_task = false;  // nested calls stay in this thread
 thread_local bool in_pool = false;  // a thread of the pool never asks about interrupts
 
@@ -31,8 +50,8 @@ struct Job {
   detail::Task task;
   void* context;
   std::atomic<std::int64_t> next{0};
-  int helpers = 0;  // threads of the pool that ever joined; they number the lanes
-  int running = 0;  // of those, how many are still at work
+  int helpers = 0;              // threads of the pool that ever joined; they number the lanes
+  std::atomic<int> running{0};  // of those, how many are still at work
   std::exception_ptr error{};
   std::mutex error_mutex{};
   Job* following = nullptr;
@@ -60,18 +79,25 @@ struct Job {
 class Pool {
  public:
   void run(Job& job) {
+    int sleeping = 0;
     {
       const std::lock_guard lock(mutex_);
       grow(job.most_helpers);
       job.following = jobs_;
       jobs_ = &job;
+      calls_.fetch_add(1, std::memory_order_relaxed);
+      sleeping = std::min(sleeping_, job.most_helpers);
     }
-    for (int i = 0; i < job.most_helpers; ++i) wake_.notify_one();
+    for (int i = 0; i < sleeping; ++i) wake_.notify_one();
     job.work(0);
     std::unique_lock lock(mutex_);
     Job** link = &jobs_;
     while (*link != &job) link = &(*link)->following;
     *link = job.following;
+    if (job.running == 0) return;
+    lock.unlock();
+    spin_until([&] { return job.running.load(std::memory_order_acquire) == 0; });
+    lock.lock();  // whoever ends last still holds it, and must let go before the job does
     done_.wait(lock, [&] { return job.running == 0; });
   }
 
@@ -91,8 +117,16 @@ class Pool {
     in_pool = true;
     std::unique_lock lock(mutex_);
     for (;;) {
-      Job* job = nullptr;
-      wake_.wait(lock, [&] { return (job = find()) != nullptr; });
+      Job* job = find();
+      if (job == nullptr) {
+        const unsigned seen = calls_.load(std::memory_order_relaxed);
+        lock.unlock();
+        spin_until([&] { return calls_.load(std::memory_order_relaxed) != seen; });
+        lock.lock();
+        ++sleeping_;
+        wake_.wait(lock, [&] { return (job = find()) != nullptr; });
+        --sleeping_;
+      }
       const int lane = ++job->helpers;
       ++job->running;
       lock.unlock();
@@ -114,6 +148,8 @@ class Pool {
   std::condition_variable done_;
   Job* jobs_ = nullptr;
   int size_ = 0;
+  int sleeping_ = 0;                // threads that must be woken to see a new job
+  std::atomic<unsigned> calls_{0};  // changes with every new job
 };
 
 // The pool is never destroyed: its threads may outlive main. A forked child has none of them, so

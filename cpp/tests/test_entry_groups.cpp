@@ -23,7 +23,7 @@ TEST_CASE("Entries are grouped by ascending position, in their order within a gr
       REQUIRE(groups.num_groups == std::int64_t(expected.size()));
       std::int64_t g = 0;
       for (const auto& [position, entries] : expected) {
-        REQUIRE(groups.positions[g] == position);
+        REQUIRE(groups.keys[g] == position);
         REQUIRE(std::vector<std::int64_t>(groups.entries + groups.begin[g],
                                           groups.entries + groups.begin[g + 1]) == entries);
         ++g;

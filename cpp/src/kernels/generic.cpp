@@ -1,4 +1,6 @@
 // 128-bit vectors and 32 registers (NEON on arm64), 12 x 2 of them for sums.
+#include <utility>
+
 #include "targets.hpp"
 
 #define MANYCLASS_VECTOR_BYTES 16
@@ -15,6 +17,6 @@ namespace {
 const KernelTable<float> generic_float = make_table<float>();
 const KernelTable<double> generic_double = make_table<double>();
 const RandomTable generic_random = {philox, exp_of_words, log_uniform_probability,
-                                    count_of_repeated};
+                                    count_of_repeated, log};
 
 }  // namespace manyclass::kernels

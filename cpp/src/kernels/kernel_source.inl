@@ -13,10 +13,37 @@
 // rounding errors of float32 do not pile up along one long sum.
 inline constexpr std::int64_t stretch = 128;
 
-// C[rows, vectors] += A[rows, k] B[k, vectors], all in registers.
+// Where a product goes, and what it is added to: what is there, start[i], or nothing.
+template <class T>
+struct Destination {
+  T* data;  // rows `row_stride` apart, unless `rows` says where each of them is
+  std::int64_t row_stride;
+  T* const* rows;
+  std::int64_t column;
+  const T* start;
+  bool add;
+
+  T* row(std::int64_t i) const {
+    return (rows == nullptr ? data + i * row_stride : rows[i]) + column;
+  }
+  Destination from_row(std::int64_t i) const {
+    return {data + i * row_stride,
+            row_stride,
+            rows == nullptr ? nullptr : rows + i,
+            column,
+            start == nullptr ? nullptr : start + i,
+            add};
+  }
+  Destination from_column(std::int64_t j) const {
+    return {data, row_stride, rows, column + j, start, add};
+  }
+  T before(std::int64_t i) const { return start == nullptr ? T{0} : start[i]; }
+};
+
+// Rows of a product by `vectors` vectors, summed in registers.
 template <class T, int rows, int vectors>
 inline void tile(std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_col, const T* b,
-                 std::int64_t b_row, T* c, std::int64_t c_row) {
+                 std::int64_t b_row, const Destination<T>& c) {
   Vector<T> acc[rows][vectors] = {};
   for (std::int64_t p = 0; p < k; ++p) {
     Vector<T> line[vectors];
@@ -32,43 +59,44 @@ inline void tile(std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_
   }
 #pragma GCC unroll 14
   for (int i = 0; i < rows; ++i) {
+    T* place = c.row(i);
+    const Vector<T> before = Vector<T>{} + c.before(i);
 #pragma GCC unroll 2
     for (int j = 0; j < vectors; ++j) {
-      T* place = c + i * c_row + j * width<T>;
-      store(place, load(place) + acc[i][j]);
+      store(place + j * width<T>, acc[i][j] + (c.add ? load(place + j * width<T>) : before));
     }
   }
 }
 
 template <class T, int rows, int vectors>
 inline void tile_of(std::int64_t m, std::int64_t k, const T* a, std::int64_t a_row,
-                    std::int64_t a_col, const T* b, std::int64_t b_row, T* c, std::int64_t c_row) {
+                    std::int64_t a_col, const T* b, std::int64_t b_row, const Destination<T>& c) {
   if (m == rows) {
-    tile<T, rows, vectors>(k, a, a_row, a_col, b, b_row, c, c_row);
+    tile<T, rows, vectors>(k, a, a_row, a_col, b, b_row, c);
   } else if constexpr (rows > 1) {
-    tile_of<T, rows - 1, vectors>(m, k, a, a_row, a_col, b, b_row, c, c_row);
+    tile_of<T, rows - 1, vectors>(m, k, a, a_row, a_col, b, b_row, c);
   }
 }
 
 // All m rows by `vectors` vectors; the rows are shared out evenly over the register tiles.
 template <class T, int vectors>
 void panel(std::int64_t m, std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_col,
-           const T* b, std::int64_t b_row, T* c, std::int64_t c_row) {
+           const T* b, std::int64_t b_row, const Destination<T>& c) {
   const std::int64_t tiles = (m + MANYCLASS_TILE_ROWS - 1) / MANYCLASS_TILE_ROWS;
   std::int64_t first = 0;
   for (std::int64_t t = 0; t < tiles; ++t) {
     const std::int64_t rows = (m - first) / (tiles - t);
     tile_of<T, MANYCLASS_TILE_ROWS, vectors>(rows, k, a + first * a_row, a_row, a_col, b, b_row,
-                                             c + first * c_row, c_row);
+                                             c.from_row(first));
     first += rows;
   }
 }
 
-// The last columns, fewer than a panel: on copies of B and C that are padded to `vectors` vectors.
-template <class T, int vectors>
+// The last columns, fewer than a vector: on a copy of B that is padded, through a copy of C.
+template <class T>
 void narrow_panel(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
-                  std::int64_t a_col, const T* b, std::int64_t b_row, T* c, std::int64_t c_row) {
-  constexpr std::int64_t columns = vectors * width<T>;
+                  std::int64_t a_col, const T* b, std::int64_t b_row, const Destination<T>& c) {
+  constexpr std::int64_t columns = width<T>;
   alignas(64) T b_copy[stretch * columns];
   alignas(64) T c_copy[MANYCLASS_TILE_ROWS * columns];
   for (std::int64_t p = 0; p < k; ++p) {
@@ -76,37 +104,64 @@ void narrow_panel(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, st
       b_copy[p * columns + j] = j < n ? b[p * b_row + j] : T{0};
     }
   }
+  const Destination<T> copy = {c_copy, columns, nullptr, 0, nullptr, false};
   for (std::int64_t first = 0; first < m; first += MANYCLASS_TILE_ROWS) {
     const std::int64_t left = m - first;
     const std::int64_t rows = left < MANYCLASS_TILE_ROWS ? left : MANYCLASS_TILE_ROWS;
-    for (std::int64_t i = 0; i < rows * columns; ++i) c_copy[i] = T{0};
-    tile_of<T, MANYCLASS_TILE_ROWS, vectors>(rows, k, a + first * a_row, a_row, a_col, b_copy,
-                                             columns, c_copy, columns);
+    tile_of<T, MANYCLASS_TILE_ROWS, 1>(rows, k, a + first * a_row, a_row, a_col, b_copy, columns,
+                                       copy);
     for (std::int64_t i = 0; i < rows; ++i) {
-      for (std::int64_t j = 0; j < n; ++j) c[(first + i) * c_row + j] += c_copy[i * columns + j];
+      T* place = c.row(first + i);
+      const T before = c.before(first + i);
+      for (std::int64_t j = 0; j < n; ++j) {
+        place[j] = c_copy[i * columns + j] + (c.add ? place[j] : before);
+      }
     }
   }
 }
 
 template <class T>
-void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
-                  std::int64_t a_col, const T* b, std::int64_t b_row, T* c, std::int64_t c_row) {
+void product(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
+             std::int64_t a_col, const T* b, std::int64_t b_row, Destination<T> c) {
   constexpr std::int64_t w = width<T>;
-  for (std::int64_t p = 0; p < k; p += stretch) {
+  std::int64_t p = 0;
+  do {  // once even for k = 0, which writes what the product is added to
     const std::int64_t depth = k - p < stretch ? k - p : stretch;
     const T* a_part = a + p * a_col;
     const T* b_part = b + p * b_row;
     std::int64_t j = 0;
     for (; j + 2 * w <= n; j += 2 * w) {
-      panel<T, 2>(m, depth, a_part, a_row, a_col, b_part + j, b_row, c + j, c_row);
+      panel<T, 2>(m, depth, a_part, a_row, a_col, b_part + j, b_row, c.from_column(j));
     }
     for (; j + w <= n; j += w) {
-      panel<T, 1>(m, depth, a_part, a_row, a_col, b_part + j, b_row, c + j, c_row);
+      panel<T, 1>(m, depth, a_part, a_row, a_col, b_part + j, b_row, c.from_column(j));
     }
     if (j < n) {
-      narrow_panel<T, 1>(m, n - j, depth, a_part, a_row, a_col, b_part + j, b_row, c + j, c_row);
+      narrow_panel<T>(m, n - j, depth, a_part, a_row, a_col, b_part + j, b_row, c.from_column(j));
     }
-  }
+    c.add = true;
+    p += stretch;
+  } while (p < k);
+}
+
+template <class T>
+void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
+                  std::int64_t a_col, const T* b, std::int64_t b_row, T* c, std::int64_t c_row) {
+  product<T>(m, n, k, a, a_row, a_col, b, b_row, {c, c_row, nullptr, 0, nullptr, true});
+}
+
+template <class T>
+void multiply(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
+              std::int64_t a_col, const T* b, std::int64_t b_row, const T* start, T* c,
+              std::int64_t c_row) {
+  product<T>(m, n, k, a, a_row, a_col, b, b_row, {c, c_row, nullptr, 0, start, false});
+}
+
+template <class T>
+void multiply_to_rows(std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
+                      std::int64_t a_row, std::int64_t a_col, const T* b, std::int64_t b_row,
+                      bool add, T* const* c) {
+  product<T>(m, n, k, a, a_row, a_col, b, b_row, {nullptr, 0, c, 0, nullptr, add});
 }
 
 // ---- rows -----------------------------------------------------------------------------------
@@ -148,6 +203,14 @@ T sum(const T* x, std::int64_t n) {
   T rest{0};
   for (; i < n; ++i) rest += x[i];
   return add_lanes<T>(acc) + rest;
+}
+
+template <class T>
+void scale(T alpha, const T* x, T* y, std::int64_t n) {
+  constexpr std::int64_t w = width<T>;
+  std::int64_t i = 0;
+  for (; i + w <= n; i += w) store(y + i, alpha * load(x + i));
+  for (; i < n; ++i) y[i] = alpha * x[i];
 }
 
 template <class T>
@@ -233,6 +296,47 @@ void column_scale(T* z, std::int64_t rows, std::int64_t lanes, const T* factor) 
   }
 }
 
+// Lane i of a + its lane i ^ half where bit `half` of i is 0, the same of b where it is 1.
+template <class T, int half, int... i>
+inline Vector<T> add_halves(Vector<T> a, Vector<T> b, std::integer_sequence<int, i...>) {
+  constexpr int w = width<T>;
+  return __builtin_shufflevector(a, b, ((i & half) == 0 ? i : i - half + w)...) +
+         __builtin_shufflevector(a, b, ((i & half) == 0 ? i + half : i + w)...);
+}
+
+// Leaves in v[0] the sums of `width` vectors, vector i's in lane i.
+template <class T, int half = width<T> / 2>
+inline void add_lanes_of_each(Vector<T> (&v)[width<T>]) {
+  if constexpr (half > 0) {
+    for (int i = 0; i < half; ++i) {
+      v[i] = add_halves<T, half>(v[i], v[i + half], std::make_integer_sequence<int, width<T>>());
+    }
+    add_lanes_of_each<T, half / 2>(v);
+  }
+}
+
+template <class T>
+void row_products(const T* z, std::int64_t rows, std::int64_t lanes, const T* factor, T* total) {
+  constexpr std::int64_t w = width<T>;
+  const auto product = [&](std::int64_t r) {
+    Vector<T> sum = {};
+    for (std::int64_t l = 0; l < lanes; l += w) sum += load(z + r * lanes + l) * load(factor + l);
+    return sum;
+  };
+  std::int64_t r = 0;
+  for (; r + w <= rows; r += w) {
+    Vector<T> part[w];
+    for (int i = 0; i < w; ++i) part[i] = product(r + i);
+    add_lanes_of_each<T>(part);
+    store(total + r, load(total + r) + part[0]);
+  }
+  if (r == rows) return;
+  Vector<T> rest[w] = {};  // summed in the same order
+  for (int i = 0; i < rows - r; ++i) rest[i] = product(r + i);
+  add_lanes_of_each<T>(rest);
+  for (int i = 0; i < rows - r; ++i) total[r + i] += rest[0][i];
+}
+
 template <class T>
 void column_count_above(const T* z, std::int64_t rows, std::int64_t lanes, const T* mark,
                         const T* ties, T* above) {
@@ -254,7 +358,20 @@ void column_count_above(const T* z, std::int64_t rows, std::int64_t lanes, const
 
 template <class T>
 constexpr KernelTable<T> make_table() {
-  return {multiply_add<T>, transpose<T>,          dot<T>,        sum<T>,
-          axpy<T>,         column_max<T>,         column_exp<T>, column_logistic<T>,
-          column_scale<T>, column_count_above<T>, sgd<T>,        adagrad<T>};
+  return {multiply_add<T>,
+          multiply<T>,
+          multiply_to_rows<T>,
+          transpose<T>,
+          dot<T>,
+          sum<T>,
+          scale<T>,
+          axpy<T>,
+          column_max<T>,
+          column_exp<T>,
+          column_logistic<T>,
+          column_scale<T>,
+          row_products<T>,
+          column_count_above<T>,
+          sgd<T>,
+          adagrad<T>};
 }

@@ -21,12 +21,23 @@ struct KernelTable {
                        std::int64_t a_row, std::int64_t a_col, const T* b, std::int64_t b_row, T* c,
                        std::int64_t c_row);
 
+  /// C[m, n] = start[m] + A[m, k] B[k, n]; a null `start` is all 0. As above in all else.
+  void (*multiply)(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
+                   std::int64_t a_col, const T* b, std::int64_t b_row, const T* start, T* c,
+                   std::int64_t c_row);
+  /// The same with rows of C anywhere: row i is c[i], to which the product is added if `add`.
+  void (*multiply_to_rows)(std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
+                           std::int64_t a_row, std::int64_t a_col, const T* b, std::int64_t b_row,
+                           bool add, T* const* c);
+
   /// out[d, l] = in[l, d]; lanes beyond `rows` become 0.
   void (*transpose)(const T* in, std::int64_t rows, std::int64_t cols, std::int64_t in_row, T* out,
                     std::int64_t lanes);
 
   T (*dot)(const T* x, const T* y, std::int64_t n);
   T (*sum)(const T* x, std::int64_t n);
+  /// y = alpha x; y may be x
+  void (*scale)(T alpha, const T* x, T* y, std::int64_t n);
   /// y += alpha x
   void (*axpy)(T alpha, const T* x, T* y, std::int64_t n);
 
@@ -38,6 +49,9 @@ struct KernelTable {
   void (*column_logistic)(T* z, std::int64_t rows, std::int64_t lanes, T* total);
   /// z[r, l] *= factor[l]
   void (*column_scale)(T* z, std::int64_t rows, std::int64_t lanes, const T* factor);
+  /// total[r] += the sum over l of z[r, l] factor[l]
+  void (*row_products)(const T* z, std::int64_t rows, std::int64_t lanes, const T* factor,
+                       T* total);
   /// above[l] += the number of rows r with z[r, l] > mark[l], or equal to it and r < ties[l]
   void (*column_count_above)(const T* z, std::int64_t rows, std::int64_t lanes, const T* mark,
                              const T* ties, T* above);

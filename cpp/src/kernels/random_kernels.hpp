@@ -24,6 +24,9 @@ struct RandomTable {
   /// counts[i] = -expm1(num_draws * log1p(-p[i])), each function and the product rounded to
   /// float32, for 0 <= p[i] <= largest_count_p.
   void (*count_of_repeated)(const float* p, std::int64_t count, float num_draws, float* counts);
+
+  /// x[i] = log(x[i]), to two ulp, for finite x[i] > 0.
+  void (*log)(double* x, std::int64_t count);
 };
 
 /// The largest probability that `count_of_repeated` takes.

@@ -54,6 +54,26 @@ void multiply_add(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, st
 }
 
 template <class T>
+void multiply(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
+              std::int64_t a_col, const T* b, std::int64_t b_row, const T* start, T* c,
+              std::int64_t c_row) {
+  for (std::int64_t i = 0; i < m; ++i) {
+    Line<T>(c + i * c_row, n).setConstant(start == nullptr ? T{0} : start[i]);
+  }
+  multiply_add(m, n, k, a, a_row, a_col, b, b_row, c, c_row);
+}
+
+template <class T>
+void multiply_to_rows(std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
+                      std::int64_t a_row, std::int64_t a_col, const T* b, std::int64_t b_row,
+                      bool add, T* const* c) {
+  for (std::int64_t i = 0; i < m; ++i) {
+    if (!add) Line<T>(c[i], n).setZero();
+    multiply_add(1, n, k, a + i * a_row, a_row, a_col, b, b_row, c[i], n);
+  }
+}
+
+template <class T>
 void transpose(const T* in, std::int64_t rows, std::int64_t cols, std::int64_t in_row, T* out,
                std::int64_t lanes) {
   auto result = view(out, cols, lanes, lanes);
@@ -69,6 +89,11 @@ T dot(const T* x, const T* y, std::int64_t n) {
 template <class T>
 T sum(const T* x, std::int64_t n) {
   return ConstLine<T>(x, n).sum();
+}
+
+template <class T>
+void scale(T alpha, const T* x, T* y, std::int64_t n) {
+  Line<T>(y, n) = alpha * ConstLine<T>(x, n);
 }
 
 template <class T>
@@ -104,6 +129,11 @@ void column_scale(T* z, std::int64_t rows, std::int64_t lanes, const T* factor) 
 }
 
 template <class T>
+void row_products(const T* z, std::int64_t rows, std::int64_t lanes, const T* factor, T* total) {
+  for (std::int64_t r = 0; r < rows; ++r) total[r] += dot(z + r * lanes, factor, lanes);
+}
+
+template <class T>
 void column_count_above(const T* z, std::int64_t rows, std::int64_t lanes, const T* mark,
                         const T* ties, T* above) {
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -128,9 +158,22 @@ void adagrad(T rate, T initial, T epsilon, const T* g, T* a, T* w, std::int64_t 
 
 template <class T>
 constexpr KernelTable<T> make_table() {
-  return {multiply_add<T>, transpose<T>,          dot<T>,        sum<T>,
-          axpy<T>,         column_max<T>,         column_exp<T>, column_logistic<T>,
-          column_scale<T>, column_count_above<T>, sgd<T>,        adagrad<T>};
+  return {multiply_add<T>,
+          multiply<T>,
+          multiply_to_rows<T>,
+          transpose<T>,
+          dot<T>,
+          sum<T>,
+          scale<T>,
+          axpy<T>,
+          column_max<T>,
+          column_exp<T>,
+          column_logistic<T>,
+          column_scale<T>,
+          row_products<T>,
+          column_count_above<T>,
+          sgd<T>,
+          adagrad<T>};
 }
 
 void philox(std::uint64_t key, std::uint64_t counter, std::uint64_t counter_high,
@@ -166,11 +209,15 @@ void count_of_repeated(const float* p, std::int64_t count, float num_draws, floa
   }
 }
 
+void log(double* x, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) x[i] = std::log(x[i]);
+}
+
 }  // namespace
 
 const KernelTable<float> reference_float = make_table<float>();
 const KernelTable<double> reference_double = make_table<double>();
 const RandomTable reference_random = {philox, exp_of_words, log_uniform_probability,
-                                      count_of_repeated};
+                                      count_of_repeated, log};
 
 }  // namespace manyclass::kernels

@@ -1,4 +1,6 @@
 // AVX-512: 32 registers, 14 x 2 of them for sums.
+#include <utility>
+
 #include "targets.hpp"
 
 #define MANYCLASS_VECTOR_BYTES 64
@@ -15,6 +17,6 @@ namespace {
 const KernelTable<float> x86_64_v4_float = make_table<float>();
 const KernelTable<double> x86_64_v4_double = make_table<double>();
 const RandomTable x86_64_v4_random = {philox, exp_of_words, log_uniform_probability,
-                                      count_of_repeated};
+                                      count_of_repeated, log};
 
 }  // namespace manyclass::kernels

@@ -1,0 +1,149 @@
+#include "step_block.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/kernel_table.hpp"
+#include "logistic_tile.hpp"
+#include "phase_clock.hpp"
+#include "prefetch.hpp"
+#include "softmax_tile.hpp"
+
+namespace manyclass {
+
+template <TileLoss Loss>
+std::int64_t StepBlock<Loss>::bytes(const StepPlan<T>& plan, std::int64_t row_stride,
+                                    std::int64_t lanes) {
+  const std::int64_t columns = plan.num_sampled + plan.num_true + plan.dim + row_stride;
+  return columns * lanes * static_cast<std::int64_t>(sizeof(T));
+}
+
+template <TileLoss Loss>
+StepBlock<Loss>::StepBlock(const StepData<T>& data, std::int64_t lanes, Scratch& scratch)
+    : data_(data),
+      tile_{lanes, data.plan.num_true, data.plan.num_sampled,
+            scratch.take<T>(data.plan.num_true * lanes),
+            scratch.take<T>(data.plan.num_sampled * lanes)},
+      inputs_(scratch.take<T>(data.plan.dim * lanes)),
+      scaled_(scratch.take<T>(data.row_stride * lanes)),
+      loss_(scratch.take<T>(lanes)),
+      factor_(scratch.take<T>(lanes)),
+      tile_loss_(lanes, scratch) {}
+
+template <TileLoss Loss>
+auto StepBlock<Loss>::label_row(std::int64_t example, std::int64_t j) const -> const T* {
+  return data_.layer.weights.row(data_.examples.labels.row(example)[j]);
+}
+
+template <TileLoss Loss>
+void StepBlock<Loss>::load(std::int64_t first, std::int64_t size) {
+  const PhaseClock clock(Phase::logits);
+  const MatrixView<const T>& inputs = data_.examples.inputs;
+  const StepPlan<T>& plan = data_.plan;
+  first_ = first;
+  size_ = size;
+  tile_.lanes = (size + kernels::lane_multiple - 1) / kernels::lane_multiple *
+                kernels::lane_multiple;  // the last block may need fewer
+  for (std::int64_t i = first; i < first + size; ++i) {
+    for (std::int64_t j = 0; j < plan.num_true; ++j) prefetch_row(label_row(i, j), plan.dim);
+  }
+  kernels::table<T>().transpose(inputs.row(first), size, plan.dim, inputs.row_stride, inputs_,
+                                tile_.lanes);
+}
+
+template <TileLoss Loss>
+void StepBlock<Loss>::add_candidates(std::int64_t first, std::int64_t last) {
+  const PhaseClock clock(Phase::logits);
+  kernels::table<T>().multiply(last - first, tile_.lanes, data_.plan.dim,
+                               data_.rows + first * data_.row_stride, data_.row_stride, 1, inputs_,
+                               tile_.lanes, data_.plan.candidate_offsets + first,
+                               tile_.sampled + first * tile_.lanes, tile_.lanes);
+}
+
+template <TileLoss Loss>
+void StepBlock<Loss>::add_labels() {
+  const PhaseClock clock(Phase::logits);
+  const auto& kernel = kernels::table<T>();
+  const StepPlan<T>& plan = data_.plan;
+  const std::int64_t lanes = tile_.lanes;
+  std::fill_n(tile_.truth, plan.num_true * lanes, T{0});
+  for (std::int64_t l = 0; l < size_; ++l) {
+    const T* input = data_.examples.inputs.row(first_ + l);
+    for (std::int64_t j = 0; j < plan.num_true; ++j) {
+      const std::int64_t label = (first_ + l) * plan.num_true + j;
+      tile_.truth[j * lanes + l] =
+          kernel.dot(input, label_row(first_ + l, j), plan.dim) + plan.label_offsets[label];
+      const CandidateRange hits = plan.hits == nullptr ? CandidateRange{} : plan.hits[label];
+      for (std::int64_t k = hits.first; k < hits.first + hits.count; ++k) {
+        tile_.sampled[k * lanes + l] = -std::numeric_limits<T>::infinity();
+      }
+    }
+  }
+}
+
+template <TileLoss Loss>
+void StepBlock<Loss>::compute_loss(VectorView<T> loss) {
+  const PhaseClock clock(Phase::loss);
+  tile_loss_.forward(tile_, loss_);
+  for (std::int64_t l = 0; l < size_; ++l) loss[first_ + l] = loss_[l];
+}
+
+template <TileLoss Loss>
+void StepBlock<Loss>::differentiate(VectorView<const T> grad_loss, T* label_gradients) {
+  const PhaseClock clock(Phase::loss);
+  const auto& kernel = kernels::table<T>();
+  const StepPlan<T>& plan = data_.plan;
+  T* upstream = loss_;  // no longer needed
+  std::fill_n(upstream, tile_.lanes, T{0});
+  for (std::int64_t l = 0; l < size_; ++l) {
+    upstream[l] = grad_loss.data == nullptr ? T{1} : grad_loss[first_ + l];
+  }
+  tile_loss_.backward(tile_, upstream, factor_);
+  for (std::int64_t l = 0; l < size_; ++l) {
+    for (std::int64_t j = 0; j < plan.num_true; ++j) {
+      label_gradients[(first_ + l) * plan.num_true + j] = tile_.truth[j * tile_.lanes + l];
+    }
+    kernel.scale(factor_[l], data_.examples.inputs.row(first_ + l), scaled_ + l * data_.row_stride,
+                 plan.dim);
+  }
+}
+
+template <TileLoss Loss>
+void StepBlock<Loss>::multiply_inputs(std::int64_t first, std::int64_t last,
+                                      MatrixView<T> grad_inputs) const {
+  const PhaseClock clock(Phase::grad_inputs);
+  kernels::table<T>().multiply(size_, last - first, data_.plan.num_sampled, tile_.sampled, 1,
+                               tile_.lanes, data_.rows + first, data_.row_stride, nullptr,
+                               grad_inputs.row(first_) + first, grad_inputs.row_stride);
+}
+
+template <TileLoss Loss>
+void StepBlock<Loss>::add_labels_to(MatrixView<T> grad_inputs) const {
+  const PhaseClock clock(Phase::grad_inputs);
+  const auto& kernel = kernels::table<T>();
+  const StepPlan<T>& plan = data_.plan;
+  for (std::int64_t l = 0; l < size_; ++l) {
+    T* grad_row = grad_inputs.row(first_ + l);
+    kernel.scale(factor_[l], grad_row, grad_row, plan.dim);
+    for (std::int64_t j = 0; j < plan.num_true; ++j) {
+      kernel.axpy(tile_.truth[j * tile_.lanes + l], label_row(first_ + l, j), grad_row, plan.dim);
+    }
+  }
+}
+
+template <TileLoss Loss>
+void StepBlock<Loss>::add_to_candidates(std::int64_t first, std::int64_t last, bool add,
+                                        T* const* rows, T* biases) const {
+  const auto& kernel = kernels::table<T>();
+  const T* derivatives = tile_.sampled + first * tile_.lanes;
+  kernel.multiply_to_rows(last - first, data_.plan.dim, size_, derivatives, tile_.lanes, 1, scaled_,
+                          data_.row_stride, add, rows + first);
+  kernel.row_products(derivatives, last - first, tile_.lanes, factor_, biases + first);
+}
+
+template class StepBlock<SoftmaxTile<float>>;
+template class StepBlock<SoftmaxTile<double>>;
+template class StepBlock<LogisticTile<float>>;
+template class StepBlock<LogisticTile<double>>;
+
+}  // namespace manyclass
