@@ -21,7 +21,7 @@ std::int64_t lanes_for(std::int64_t batch) {
   return batch >= 64 ? 32 : kernels::lane_multiple;
 }
 
-constexpr std::int64_t candidates_per_task = 64;
+constexpr std::int64_t candidates_per_task = 84;  // whole register tiles of every target
 constexpr std::int64_t columns_per_task = 32;
 // As many blocks as fit are kept between the two halves of the backward pass.
 constexpr std::int64_t kept_bytes = std::int64_t{8} << 20;
@@ -115,7 +115,7 @@ void SampledStep<Loss>::forward(StepBlock<Loss>* blocks, std::int64_t first, std
                        blocks[b].add_candidates(from, to);
                      });
   parallel_for(count, num_threads_, [&](std::int64_t b, int) {
-    blocks[b].add_labels();
+    blocks[b].take_hits_out();
     blocks[b].compute_loss(loss);
   });
 }
@@ -142,6 +142,8 @@ void SampledStep<Loss>::add_to_candidates(const StepBlock<Loss>* blocks, std::in
              const PhaseClock clock(Phase::grad_candidates);
              poll_interrupt();
              for (std::int64_t b = 0; b < count; ++b) {
+               // Blocks lie far apart: the hardware does not foresee the step to the next.
+               if (b + 1 < count) blocks[b + 1].prefetch_candidates(first, last);
                blocks[b].add_to_candidates(first, last, add || b > 0, parts.candidate_rows,
                                            parts.candidate_biases);
              }
@@ -159,7 +161,7 @@ void SampledStep<Loss>::loss(VectorView<T> loss) {
   parallel_for(num_blocks(), threads, [&](std::int64_t b, int t) {
     load(blocks[t], b);
     blocks[t].add_candidates(0, plan_.num_sampled);
-    blocks[t].add_labels();
+    blocks[t].take_hits_out();
     blocks[t].compute_loss(loss);
   });
 }
@@ -182,7 +184,7 @@ void SampledStep<Loss>::loss_and_grad(VectorView<const T> grad_loss, VectorView<
       parallel_for(count, threads, [&](std::int64_t b, int) {
         load(blocks[b], first + b);
         blocks[b].add_candidates(0, plan_.num_sampled);
-        blocks[b].add_labels();
+        blocks[b].take_hits_out();
         blocks[b].compute_loss(loss);
         blocks[b].differentiate(grad_loss, parts.labels);
         blocks[b].multiply_inputs(0, plan_.dim, grad_inputs);

@@ -38,6 +38,7 @@ auto StepBlock<Loss>::label_row(std::int64_t example, std::int64_t j) const -> c
 template <TileLoss Loss>
 void StepBlock<Loss>::load(std::int64_t first, std::int64_t size) {
   const PhaseClock clock(Phase::logits);
+  const auto& kernel = kernels::table<T>();
   const MatrixView<const T>& inputs = data_.examples.inputs;
   const StepPlan<T>& plan = data_.plan;
   first_ = first;
@@ -47,8 +48,15 @@ void StepBlock<Loss>::load(std::int64_t first, std::int64_t size) {
   for (std::int64_t i = first; i < first + size; ++i) {
     for (std::int64_t j = 0; j < plan.num_true; ++j) prefetch_row(label_row(i, j), plan.dim);
   }
-  kernels::table<T>().transpose(inputs.row(first), size, plan.dim, inputs.row_stride, inputs_,
-                                tile_.lanes);
+  kernel.transpose(inputs.row(first), size, plan.dim, inputs.row_stride, inputs_, tile_.lanes);
+  std::fill_n(tile_.truth, plan.num_true * tile_.lanes, T{0});
+  for (std::int64_t l = 0; l < size; ++l) {
+    for (std::int64_t j = 0; j < plan.num_true; ++j) {
+      tile_.truth[j * tile_.lanes + l] =
+          kernel.dot(inputs.row(first + l), label_row(first + l, j), plan.dim) +
+          plan.label_offsets[(first + l) * plan.num_true + j];
+    }
+  }
 }
 
 template <TileLoss Loss>
@@ -61,21 +69,15 @@ void StepBlock<Loss>::add_candidates(std::int64_t first, std::int64_t last) {
 }
 
 template <TileLoss Loss>
-void StepBlock<Loss>::add_labels() {
+void StepBlock<Loss>::take_hits_out() {
   const PhaseClock clock(Phase::logits);
-  const auto& kernel = kernels::table<T>();
   const StepPlan<T>& plan = data_.plan;
-  const std::int64_t lanes = tile_.lanes;
-  std::fill_n(tile_.truth, plan.num_true * lanes, T{0});
+  if (plan.hits == nullptr) return;
   for (std::int64_t l = 0; l < size_; ++l) {
-    const T* input = data_.examples.inputs.row(first_ + l);
     for (std::int64_t j = 0; j < plan.num_true; ++j) {
-      const std::int64_t label = (first_ + l) * plan.num_true + j;
-      tile_.truth[j * lanes + l] =
-          kernel.dot(input, label_row(first_ + l, j), plan.dim) + plan.label_offsets[label];
-      const CandidateRange hits = plan.hits == nullptr ? CandidateRange{} : plan.hits[label];
+      const CandidateRange hits = plan.hits[(first_ + l) * plan.num_true + j];
       for (std::int64_t k = hits.first; k < hits.first + hits.count; ++k) {
-        tile_.sampled[k * lanes + l] = -std::numeric_limits<T>::infinity();
+        tile_.sampled[k * tile_.lanes + l] = -std::numeric_limits<T>::infinity();
       }
     }
   }
@@ -129,6 +131,11 @@ void StepBlock<Loss>::add_labels_to(MatrixView<T> grad_inputs) const {
       kernel.axpy(tile_.truth[j * tile_.lanes + l], label_row(first_ + l, j), grad_row, plan.dim);
     }
   }
+}
+
+template <TileLoss Loss>
+void StepBlock<Loss>::prefetch_candidates(std::int64_t first, std::int64_t last) const {
+  prefetch_row(tile_.sampled + first * tile_.lanes, (last - first) * tile_.lanes);
 }
 
 template <TileLoss Loss>

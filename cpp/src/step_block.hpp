@@ -32,12 +32,12 @@ class StepBlock {
 
   StepBlock(const StepData<T>& data, std::int64_t lanes, Scratch& scratch);
 
-  /// Takes the examples [first, first + size), at most as many as there are lanes.
+  /// Takes the examples [first, first + size), at most as many as there are lanes, and computes
+  /// their true logits.
   void load(std::int64_t first, std::int64_t size);
   /// Logits of the candidates [first, last).
   void add_candidates(std::int64_t first, std::int64_t last);
-  /// True logits; hits are taken out.
-  void add_labels();
+  void take_hits_out();
   void compute_loss(VectorView<T> loss);
   /// Turns logits into gradients: writes those of the true ones to label_gradients [labels].
   void differentiate(VectorView<const T> grad_loss, T* label_gradients);
@@ -45,6 +45,8 @@ class StepBlock {
   void multiply_inputs(std::int64_t first, std::int64_t last, MatrixView<T> grad_inputs) const;
   /// The factor, and the labels' share.
   void add_labels_to(MatrixView<T> grad_inputs) const;
+  /// Has the derivatives of the candidates [first, last) brought into cache.
+  void prefetch_candidates(std::int64_t first, std::int64_t last) const;
   /// The block's share of the gradients of the candidates [first, last): rows become it, or, if
   /// `add`, grow by it; biases grow by it.
   void add_to_candidates(std::int64_t first, std::int64_t last, bool add, T* const* rows,

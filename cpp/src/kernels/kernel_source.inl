@@ -40,22 +40,33 @@ struct Destination {
   T before(std::int64_t i) const { return start == nullptr ? T{0} : start[i]; }
 };
 
-// Rows of a product by `vectors` vectors, summed in registers.
+// The elements of a row of A that are asked for at once: a cache line.
+template <class T>
+inline constexpr std::int64_t line_length = 64 / sizeof(T);
+
+// Rows of a product by `vectors` vectors, summed in registers. With `ask_ahead` the rows of A that
+// follow are brought into cache meanwhile: rows are too short for the hardware to foresee them.
 template <class T, int rows, int vectors>
 inline void tile(std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_col, const T* b,
-                 std::int64_t b_row, const Destination<T>& c) {
+                 std::int64_t b_row, bool ask_ahead, const Destination<T>& c) {
   Vector<T> acc[rows][vectors] = {};
-  for (std::int64_t p = 0; p < k; ++p) {
-    Vector<T> line[vectors];
-#pragma GCC unroll 2
-    for (int j = 0; j < vectors; ++j) line[j] = load(b + j * width<T>);
-#pragma GCC unroll 14
-    for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 2
-      for (int j = 0; j < vectors; ++j) acc[i][j] += a[i * a_row] * line[j];
+  for (std::int64_t first = 0; first < k; first += line_length<T>) {
+    if (ask_ahead) {
+      for (int i = rows; i < 2 * rows; ++i) __builtin_prefetch(a + i * a_row);
     }
-    a += a_col;
-    b += b_row;
+    const std::int64_t size = k - first < line_length<T> ? k - first : line_length<T>;
+    for (std::int64_t p = 0; p < size; ++p) {
+      Vector<T> line[vectors];
+#pragma GCC unroll 2
+      for (int j = 0; j < vectors; ++j) line[j] = load(b + j * width<T>);
+#pragma GCC unroll 14
+      for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 2
+        for (int j = 0; j < vectors; ++j) acc[i][j] += a[i * a_row] * line[j];
+      }
+      a += a_col;
+      b += b_row;
+    }
   }
 #pragma GCC unroll 14
   for (int i = 0; i < rows; ++i) {
@@ -70,24 +81,25 @@ inline void tile(std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_
 
 template <class T, int rows, int vectors>
 inline void tile_of(std::int64_t m, std::int64_t k, const T* a, std::int64_t a_row,
-                    std::int64_t a_col, const T* b, std::int64_t b_row, const Destination<T>& c) {
+                    std::int64_t a_col, const T* b, std::int64_t b_row, bool ask_ahead,
+                    const Destination<T>& c) {
   if (m == rows) {
-    tile<T, rows, vectors>(k, a, a_row, a_col, b, b_row, c);
+    tile<T, rows, vectors>(k, a, a_row, a_col, b, b_row, ask_ahead, c);
   } else if constexpr (rows > 1) {
-    tile_of<T, rows - 1, vectors>(m, k, a, a_row, a_col, b, b_row, c);
+    tile_of<T, rows - 1, vectors>(m, k, a, a_row, a_col, b, b_row, ask_ahead, c);
   }
 }
 
 // All m rows by `vectors` vectors; the rows are shared out evenly over the register tiles.
 template <class T, int vectors>
 void panel(std::int64_t m, std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_col,
-           const T* b, std::int64_t b_row, const Destination<T>& c) {
+           const T* b, std::int64_t b_row, bool ask_ahead, const Destination<T>& c) {
   const std::int64_t tiles = (m + MANYCLASS_TILE_ROWS - 1) / MANYCLASS_TILE_ROWS;
   std::int64_t first = 0;
   for (std::int64_t t = 0; t < tiles; ++t) {
     const std::int64_t rows = (m - first) / (tiles - t);
     tile_of<T, MANYCLASS_TILE_ROWS, vectors>(rows, k, a + first * a_row, a_row, a_col, b, b_row,
-                                             c.from_row(first));
+                                             ask_ahead, c.from_row(first));
     first += rows;
   }
 }
@@ -109,7 +121,7 @@ void narrow_panel(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, st
     const std::int64_t left = m - first;
     const std::int64_t rows = left < MANYCLASS_TILE_ROWS ? left : MANYCLASS_TILE_ROWS;
     tile_of<T, MANYCLASS_TILE_ROWS, 1>(rows, k, a + first * a_row, a_row, a_col, b_copy, columns,
-                                       copy);
+                                       false, copy);
     for (std::int64_t i = 0; i < rows; ++i) {
       T* place = c.row(first + i);
       const T before = c.before(first + i);
@@ -120,9 +132,10 @@ void narrow_panel(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, st
   }
 }
 
+// Some rows: all stretches of k before the next rows, while C is in cache.
 template <class T>
-void product(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
-             std::int64_t a_col, const T* b, std::int64_t b_row, Destination<T> c) {
+void product_rows(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
+                  std::int64_t a_col, const T* b, std::int64_t b_row, Destination<T> c) {
   constexpr std::int64_t w = width<T>;
   std::int64_t p = 0;
   do {  // once even for k = 0, which writes what the product is added to
@@ -131,10 +144,12 @@ void product(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::in
     const T* b_part = b + p * b_row;
     std::int64_t j = 0;
     for (; j + 2 * w <= n; j += 2 * w) {
-      panel<T, 2>(m, depth, a_part, a_row, a_col, b_part + j, b_row, c.from_column(j));
+      panel<T, 2>(m, depth, a_part, a_row, a_col, b_part + j, b_row, a_col == 1 && j == 0,
+                  c.from_column(j));
     }
     for (; j + w <= n; j += w) {
-      panel<T, 1>(m, depth, a_part, a_row, a_col, b_part + j, b_row, c.from_column(j));
+      panel<T, 1>(m, depth, a_part, a_row, a_col, b_part + j, b_row, a_col == 1 && j == 0,
+                  c.from_column(j));
     }
     if (j < n) {
       narrow_panel<T>(m, n - j, depth, a_part, a_row, a_col, b_part + j, b_row, c.from_column(j));
@@ -142,6 +157,16 @@ void product(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::in
     c.add = true;
     p += stretch;
   } while (p < k);
+}
+
+template <class T>
+void product(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
+             std::int64_t a_col, const T* b, std::int64_t b_row, const Destination<T>& c) {
+  constexpr std::int64_t rows = 8 * MANYCLASS_TILE_ROWS;
+  for (std::int64_t i = 0; i < m; i += rows) {
+    product_rows<T>(m - i < rows ? m - i : rows, n, k, a + i * a_row, a_row, a_col, b, b_row,
+                    c.from_row(i));
+  }
 }
 
 template <class T>
