@@ -1,8 +1,5 @@
 #include <pybind11/stl.h>
 
-#include <tuple>
-#include <variant>
-
 #include "layer_view.hpp"
 #include "manyclass/sampled_loss.hpp"
 #include "module.hpp"
@@ -12,42 +9,50 @@ namespace manyclass::bindings {
 
 namespace {
 
-// Candidates as arrays (sampled_candidates, true_expected_count, sampled_expected_count), or as
-// what they are drawn from (sampler, num_sampled, seed or None).
-using GivenCandidates = std::tuple<py::array, py::array, py::array>;
-using SeedPair = std::pair<std::uint64_t, std::uint64_t>;
-using DrawnCandidates = std::tuple<Sampler*, std::int64_t, std::optional<SeedPair>>;
-using Candidates = std::variant<GivenCandidates, DrawnCandidates>;
+// Candidates come as arrays (sampled_candidates, true_expected_count, sampled_expected_count), or
+// as what they are drawn from (sampler, num_sampled, seed or None).
+bool are_given(const py::tuple& candidates) { return py::isinstance<py::array>(candidates[0]); }
 
-SampledValuesView read_candidates(const GivenCandidates& given) {
-  const auto& [candidates, truth, sampled] = given;
+SampledValuesView read_candidates(const py::tuple& given) {
+  const auto candidates = given[0].cast<py::array>();
+  const auto truth = given[1].cast<py::array>();
+  const auto sampled = given[2].cast<py::array>();
   check_rank(sampled, "sampled_expected_count", 1, "one entry for each candidate");
   return {read_vector<std::int64_t>(candidates, "sampled_candidates"),
           read_counts(truth, "true_expected_count"),
           read_counts(sampled, "sampled_expected_count")};
 }
 
-SampledValues draw_candidates(const DrawnCandidates& drawn, MatrixView<const std::int64_t> labels) {
-  const auto& [sampler, num_sampled, seed] = drawn;
-  std::optional<Seed> place;
-  if (seed) place = Seed{seed->first, seed->second};
-  return sampler->sample(labels, num_sampled, true, place, "labels");
+struct Draw {
+  Sampler& sampler;
+  std::int64_t num_sampled;
+  std::optional<Seed> seed;
+};
+
+Draw read_draw(const py::tuple& drawn) {
+  std::optional<Seed> seed;
+  if (!drawn[2].is_none()) {
+    const auto pair = drawn[2].cast<py::tuple>();
+    seed = Seed{pair[0].cast<std::uint64_t>(), pair[1].cast<std::uint64_t>()};
+  }
+  return {drawn[0].cast<Sampler&>(), drawn[1].cast<std::int64_t>(), seed};
 }
 
 // Calls `step(candidates)` without the GIL. Shapes are checked before candidates are drawn, and
 // labels before the sampler's stream moves: a refused call leaves it where it was.
 template <class T, class Step>
-auto with_candidates(const Candidates& candidates, const OutputLayer<T>& layer,
+auto with_candidates(const py::tuple& candidates, const OutputLayer<T>& layer,
                      const Examples<T>& examples, VectorView<const T> grad_loss, Step step) {
-  if (const auto* given = std::get_if<GivenCandidates>(&candidates)) {
-    const SampledValuesView view = read_candidates(*given);
+  if (are_given(candidates)) {
+    const SampledValuesView view = read_candidates(candidates);
     const py::gil_scoped_release release;
     return step(view);
   }
+  const Draw draw = read_draw(candidates);
   const py::gil_scoped_release release;
   check_examples(layer, examples, grad_loss);
   const SampledValues values =
-      draw_candidates(std::get<DrawnCandidates>(candidates), examples.labels);
+      draw.sampler.sample(examples.labels, draw.num_sampled, true, draw.seed, "labels");
   return step(view_of(values, examples.labels.cols));
 }
 
@@ -73,7 +78,7 @@ struct Nce {
 
 template <class Loss, class T>
 py::array loss_of(const LayerArrays& arrays, const py::array& labels, const py::array& inputs,
-                  const Candidates& candidates, const SampledLossOptions& options) {
+                  const py::tuple& candidates, const SampledLossOptions& options) {
   check_options(options);
   const auto layer = read_layer<T>(arrays);
   const auto examples = read_examples<T>(labels, inputs);
@@ -87,7 +92,7 @@ py::array loss_of(const LayerArrays& arrays, const py::array& labels, const py::
 
 template <class Loss, class T>
 py::tuple loss_and_grad_of(const LayerArrays& arrays, const py::array& labels,
-                           const py::array& inputs, const Candidates& candidates,
+                           const py::array& inputs, const py::tuple& candidates,
                            const SampledLossOptions& options,
                            const std::optional<py::array>& grad_loss) {
   check_options(options);
@@ -111,7 +116,7 @@ void bind_loss(py::module_& module, const char* name) {
   module.def(
       name,
       [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
-         const Candidates& candidates, bool remove_accidental_hits, bool mask_repeats,
+         const py::tuple& candidates, bool remove_accidental_hits, bool mask_repeats,
          const std::string& correction, std::string partition_strategy, int num_threads) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
@@ -130,7 +135,7 @@ void bind_loss_and_grad(py::module_& module, const char* name) {
   module.def(
       name,
       [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
-         const Candidates& candidates, bool remove_accidental_hits, bool mask_repeats,
+         const py::tuple& candidates, bool remove_accidental_hits, bool mask_repeats,
          const std::string& correction, std::string partition_strategy, int num_threads,
          const std::optional<py::array>& grad_loss) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};

@@ -39,7 +39,7 @@ def as_array(value: ArrayLike, name: str) -> Array:
 
 def as_ids(value: ArrayLike, name: str) -> IdArray:
     """Return class ids as an array: lists of integers become one, arrays stay what they are."""
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, (list, tuple)):
         return as_array(value, name)
     try:
         array = np.array(value)
@@ -68,6 +68,6 @@ def as_labels(labels: ArrayLike, num_true: int) -> IdArray:
 
 def as_table(value: Table, name: str) -> Array | list[Array]:
     """Return one array, or the list of a list's or tuple's shards."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [as_array(shard, f"{name}[{p}]") for p, shard in enumerate(value)]
     return as_array(value, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple, TypeAlias
 
 from manyclass import _core
@@ -76,15 +77,18 @@ def _tables(
     weights: Table, biases: Table, num_classes: int
 ) -> tuple[Array | list[Array], Array | list[Array]]:
     table = as_table(weights, "weights")
-    shards = table if isinstance(table, list) else [table]
     number = as_integer(num_classes, "num_classes")
-    # The core refuses other ranks; only then are there rows to count.
-    rows = sum(len(shard) for shard in shards) if all(s.ndim == 2 for s in shards) else number
-    if number < 1 or number > rows:
+    rows = sum(map(_num_rows, table)) if isinstance(table, list) else _num_rows(table)
+    if not 1 <= number <= rows:
         raise ValueError(
             f"num_classes is {number}; it must be at least 1 and at most the {rows} rows of weights"
         )
     return table, as_table(biases, "biases")
+
+
+def _num_rows(table: Array) -> int:
+    # The core refuses other ranks; only then are there rows to count.
+    return len(table) if table.ndim == 2 else sys.maxsize
 
 
 def _candidates(

@@ -36,7 +36,7 @@ def as_flag(value: object, name: str) -> bool:
     TypeError
         If it is none.
     """
-    if not isinstance(value, bool | np.bool_):
+    if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value!r}; it must be True or False")
     return bool(value)
 

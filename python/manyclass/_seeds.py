@@ -15,7 +15,7 @@ _MODULUS = 2**31 - 1
 
 
 def _integer(seed: object) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(
             f"seed is {seed!r}; it must be an int, a pair of ints, a numpy.random.Generator or None"
         )
@@ -29,11 +29,12 @@ def resolve_seed(seed: SeedLike) -> tuple[int, int]:
     `numpy.random.Generator` gives two numbers; None takes fresh entropy.
     """
     if seed is None:
-        return secrets.randbits(64), secrets.randbits(64)
+        bits = secrets.randbits(128)
+        return bits >> 64, bits & (2**64 - 1)
     if isinstance(seed, np.random.Generator):
         first, second = seed.integers(0, 2**63, size=2)
         return int(first), int(second)
-    if isinstance(seed, tuple | list) and len(seed) == 2:
+    if isinstance(seed, (tuple, list)) and len(seed) == 2:
         pair = _integer(seed[0]), _integer(seed[1])
         # TensorFlow keeps (0, 0) for "no seed".
         return pair if pair != (0, 0) else (0, _MODULUS)
