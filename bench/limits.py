@@ -1,8 +1,9 @@
 """How near a sampled training step comes to what the machine can do.
 
 Measures the processor's peak of multiplications and additions (machine_limits.cpp, compiled here
-with the instruction set that manyclass uses) and the memory's bandwidth, then for each shape the
-time of a step and of its phases. Prints
+with the instruction set that manyclass uses) and the memory's bandwidth, and for each shape the
+time of a step and of its phases. The machine is measured before and after each shape, since what a
+virtual one gets changes from minute to minute; the better of the two counts. Prints
 
 - the step's limit, max(flops / peak, bytes / bandwidth), and the fraction of it that is reached.
   flops are those of the three products; bytes count each row, input, label and gradient once, as
@@ -22,7 +23,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -51,13 +52,18 @@ FLAGS = {
 }
 
 
+class Limits(NamedTuple):
+    """What the machine can do."""
+
+    peak: float  # flop/s
+    bandwidth: float  # byte/s, of reading
+
+
 class Machine:
-    """The best that was seen of the machine, measured again between the shapes."""
+    """Measures the limits of some threads at once."""
 
     def __init__(self, threads: int, folder: str) -> None:
         self.threads = threads
-        self.peak = 0.0  # flop/s
-        self.bandwidth = 0.0  # byte/s, of reading
         self._program = Path(folder) / "machine_limits"
         source = Path(__file__).with_name("machine_limits.cpp")
         flags = FLAGS.get(mc.show_config()["target"], [])
@@ -65,13 +71,11 @@ class Machine:
         command = [compiler, "-std=c++20", "-O3", "-pthread", *flags, source, "-o", self._program]
         subprocess.run(command, check=True)
 
-    def measure(self) -> None:
-        """Look once more; noise only ever takes away."""
+    def limits(self) -> Limits:
+        """Return the limits now."""
         command = [self._program, str(self.threads)]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        peak, bandwidth = (1e9 * float(word) for word in output.split())
-        self.peak = max(self.peak, peak)
-        self.bandwidth = max(self.bandwidth, bandwidth)
+        return Limits(*(1e9 * float(word) for word in output.split()))
 
 
 class Step:
@@ -129,12 +133,12 @@ class Step:
 
 
 def result_of(
-    step: Step, machine: Machine, seconds: float, phases: dict[str, float]
+    step: Step, limits: Limits, seconds: float, phases: dict[str, float]
 ) -> dict[str, Any]:
     """Set one shape's times beside the machine's limits."""
-    peak = machine.peak
+    peak = limits.peak
     flops = 3 * step.product_flops()
-    limit = max(flops / peak, step.bytes() / machine.bandwidth)
+    limit = max(flops / peak, step.bytes() / limits.bandwidth)
     total = seconds * step.threads
     products = {
         name: step.product_flops() / peak * step.threads / phases[name] for name in PRODUCTS
@@ -143,6 +147,8 @@ def result_of(
         "seconds": seconds,
         "flops": flops,
         "bytes": step.bytes(),
+        "peak_flops": peak,
+        "bandwidth": limits.bandwidth,
         "limit_seconds": limit,
         "bound_by": "flops" if limit == flops / peak else "bytes",
         "fraction_of_limit": limit / seconds,
@@ -153,14 +159,15 @@ def result_of(
 
 
 def print_tables(results: dict[str, dict[str, Any]]) -> None:
-    """Print the limits, then the phases, as Markdown."""
-    print("| batch × candidates × dim | step | limit | bound by | reached |")
-    print("| --- | ---: | ---: | --- | ---: |")
+    """Print the steps beside the machine's limits, then their phases, as Markdown."""
+    print("| batch × candidates × dim | step | limit | bound by | reached | GFLOP/s | GB/s |")
+    print("| --- | ---: | ---: | --- | ---: | ---: | ---: |")
     for shape, one in results.items():
         print(
             f"| {shape.replace('x', ' × ')} | {1e3 * one['seconds']:.3f} ms "
             f"| {1e3 * one['limit_seconds']:.3f} ms | {one['bound_by']} "
-            f"| {one['fraction_of_limit']:.0%} |"
+            f"| {one['fraction_of_limit']:.0%} | {one['peak_flops'] / 1e9:.0f} "
+            f"| {one['bandwidth'] / 1e9:.1f} |"
         )
     names = list(next(iter(results.values()))["phase_seconds"])
     print("\nShare of the threads' time; for the products also the fraction of the peak.\n")
@@ -213,11 +220,10 @@ def main() -> None:
     args = parse()
     target = mc.show_config()["target"]
     tables: dict[int, np.ndarray] = {}
-    measured: list[tuple[Step, float, dict[str, float]]] = []
+    results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(args.threads, folder)
         for shape in tqdm(args.shapes, unit="shape"):
-            machine.measure()
             dim = int(shape.split("x")[2])
             if dim not in tables:
                 rng = np.random.default_rng(dim)
@@ -226,23 +232,16 @@ def main() -> None:
             step = Step(shape, tables[dim], args.threads)
             typical = np.median([step() for _ in range(7)])
             steps = int(np.clip(args.seconds / (2 * typical), 15, 3000))
-            measured.append((step, *step.measure(steps)))
-        machine.measure()
-    results = {
-        shape: result_of(step, machine, seconds, phases)
-        for shape, (step, seconds, phases) in zip(args.shapes, measured, strict=True)
-    }
-    print(
-        f"{args.threads} threads, {target}: {machine.peak / 1e9:.0f} GFLOP/s, "
-        f"{machine.bandwidth / 1e9:.1f} GB/s of reading, {NUM_CLASSES:,} classes\n"
-    )
+            before = machine.limits()
+            seconds, phases = step.measure(steps)
+            limits = Limits(*map(max, before, machine.limits()))
+            results[shape] = result_of(step, limits, seconds, phases)
+    print(f"{args.threads} threads, {target}, {NUM_CLASSES:,} classes\n")
     print_tables(results)
     if args.json:
         report = {
             "threads": args.threads,
             "target": target,
-            "peak_flops": machine.peak,
-            "bandwidth": machine.bandwidth,
             "num_classes": NUM_CLASSES,
             "shapes": results,
         }
