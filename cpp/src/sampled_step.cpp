@@ -27,7 +27,7 @@ constexpr std::int64_t columns_per_task = 32;
 constexpr std::int64_t kept_bytes = std::int64_t{8} << 20;
 // Rows asked for ahead of the one that is copied.
 constexpr std::int64_t rows_ahead = 8;
-constexpr double products_per_copy = 4.0;  // of one element from memory
+constexpr double products_per_copy = 32.0;  // of one element from memory
 
 std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d; }
 

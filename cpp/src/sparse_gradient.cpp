@@ -12,7 +12,7 @@ namespace manyclass {
 namespace {
 
 constexpr std::int64_t groups_per_task = 64;
-constexpr double products_per_group = 100.0;
+constexpr double products_per_group = 600.0;
 
 // Splits ascending positions into shards and numbers them within each.
 template <class T>

@@ -15,7 +15,7 @@ namespace manyclass {
 namespace {
 
 constexpr std::int64_t entries_per_task = 256;
-constexpr double products_per_entry = 500.0;  // reading one takes about as long
+constexpr double products_per_entry = 600.0;  // reading one takes about as long
 
 void check_counts(const SampledValuesView& sampled, std::int64_t batch, std::int64_t num_true) {
   const CountsView& truth = sampled.true_expected_count;

@@ -6,7 +6,7 @@
 namespace manyclass {
 
 /// Waking a thread takes as long as about this many multiplications and additions.
-inline constexpr double products_per_wake = 0.5e6;
+inline constexpr double products_per_wake = 2e6;
 
 /// Up to `num_threads`, so many that each has enough to do. `products` counts multiplications and
 /// additions; results never depend on the number of threads, so this may be a guess.
