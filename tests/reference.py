@@ -192,19 +192,6 @@ def label_ranks(problem: Problem) -> Ints:
     return ranks
 
 
-def sgd(variable: Floats, gradient: Floats, learning_rate: float) -> Floats:
-    """Return the variable after one step of gradient descent."""
-    return variable - learning_rate * gradient
-
-
-def adagrad(
-    variable: Floats, accumulator: Floats, gradient: Floats, learning_rate: float, epsilon: float
-) -> tuple[Floats, Floats]:
-    """Return variable and accumulator after one step; a zero gradient changes neither."""
-    accumulator = accumulator + gradient * gradient
-    return variable - learning_rate * gradient / (np.sqrt(accumulator) + epsilon), accumulator
-
-
 def expected_count(
     probability: npt.NDArray[np.float32], num_sampled: int, tries: int
 ) -> npt.NDArray[np.float32]:

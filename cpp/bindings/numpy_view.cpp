@@ -21,6 +21,10 @@ void refuse_dtype(const py::array& array, const Name& name, const char* wanted) 
                        "; it must be " + wanted + " (" + name + ".astype(...) makes a copy)");
 }
 
+bool is_bfloat16(const py::array& array) {
+  return array.itemsize() == 2 && py::str(array.dtype().attr("name")).equal(py::str("bfloat16"));
+}
+
 void check_rank(const py::array& array, const Name& name, int rank, const char* shape) {
   if (array.ndim() == rank) return;
   throw py::value_error(name + " has shape " + shape_of(array) + "; it must have " + shape);

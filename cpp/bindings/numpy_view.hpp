@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "manyclass/bfloat16.hpp"
 #include "manyclass/buffer.hpp"
 #include "manyclass/sampled_loss.hpp"
 #include "manyclass/views.hpp"
@@ -26,9 +27,21 @@ using Name = std::string;
 [[noreturn]] void refuse_dtype(const py::array& array, const Name& name, const char* wanted);
 void check_rank(const py::array& array, const Name& name, int rank, const char* shape);
 
+/// Whether the dtype is ml_dtypes.bfloat16, which NumPy itself does not have: told by its name.
+bool is_bfloat16(const py::array& array);
+
+template <class T>
+bool has_dtype(const py::array& array) {
+  if constexpr (std::same_as<T, Bfloat16>) {
+    return is_bfloat16(array);
+  } else {
+    return py::isinstance<py::array_t<T>>(array);
+  }
+}
+
 template <class T>
 void check_dtype(const py::array& array, const Name& name, const char* wanted) {
-  if (!py::isinstance<py::array_t<T>>(array)) refuse_dtype(array, name, wanted);
+  if (!has_dtype<T>(array)) refuse_dtype(array, name, wanted);
 }
 
 /// "float32", "int64" and so on.
@@ -36,6 +49,7 @@ template <class T>
 const char* dtype_name() {
   if constexpr (std::same_as<T, float>) return "float32";
   if constexpr (std::same_as<T, double>) return "float64";
+  if constexpr (std::same_as<T, Bfloat16>) return "bfloat16";
   if constexpr (std::same_as<T, std::int64_t>) return "int64";
 }
 

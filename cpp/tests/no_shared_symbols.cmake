@@ -1,4 +1,4 @@
-# Fails if an object of a kernel target in LIBRARY defines anything but its three tables.
+# Fails if an object of a kernel target in LIBRARY defines anything but its four tables.
 execute_process(COMMAND ${NM} --defined-only --extern-only ${LIBRARY} OUTPUT_VARIABLE listing
                         COMMAND_ERROR_IS_FATAL ANY)
 string(REPLACE "\n" ";" lines "${listing}")
@@ -8,7 +8,7 @@ foreach(line IN LISTS lines)
   if(line MATCHES "^(.*\\.o):$")
     set(object "${CMAKE_MATCH_1}")
   elseif(object MATCHES "^(x86_64_v[234]|generic)\\.cpp\\.o$" AND NOT line STREQUAL "")
-    if(line MATCHES " [RDB] _ZN9manyclass7kernels[0-9]+[a-z0-9_]+_(float|double|random)E$")
+    if(line MATCHES " [RDB] _ZN9manyclass7kernels[0-9]+[a-z0-9_]+_(float|double|random|optimizers)E$")
       math(EXPR tables "${tables} + 1")
     else()
       message(FATAL_ERROR "${object} defines a symbol that another target could share: ${line}")

@@ -54,7 +54,7 @@ TEST_CASE_TEMPLATE("an element of multiply_add has the same bits whatever the sh
   });
 }
 
-TEST_CASE_TEMPLATE("rows: transpose, dot, sum, axpy, sgd", T, float, double) {
+TEST_CASE_TEMPLATE("rows: transpose, dot, sum, axpy", T, float, double) {
   on_every_target<T>([](const KernelTable<T>& kernel) {
     for (const std::int64_t n : {0, 1, 3, 15, 16, 17, 31, 64, 65, 100, 257}) {
       const auto x = integers<T>(std::size_t(n), 1);
@@ -66,9 +66,6 @@ TEST_CASE_TEMPLATE("rows: transpose, dot, sum, axpy, sgd", T, float, double) {
       reference<T>().axpy(T{3}, x.data(), expected.data(), n);
       kernel.axpy(T{3}, x.data(), result.data(), n);
       CHECK(result == expected);
-      reference<T>().sgd(T{2}, x.data(), expected.data(), n);
-      kernel.sgd(T{2}, x.data(), result.data(), n);
-      CHECK(result == expected);
     }
     for (const std::int64_t rows : {1, 15, 16, 33}) {
       for (const std::int64_t cols : {1, 16, 17, 100}) {
@@ -79,23 +76,6 @@ TEST_CASE_TEMPLATE("rows: transpose, dot, sum, axpy, sgd", T, float, double) {
         reference<T>().transpose(in.data(), rows, cols, cols + 5, expected.data(), lanes);
         kernel.transpose(in.data(), rows, cols, cols + 5, result.data(), lanes);
         REQUIRE(result == expected);
-      }
-    }
-  });
-}
-
-TEST_CASE_TEMPLATE("adagrad is within rounding of the reference", T, float, double) {
-  on_every_target<T>([](const KernelTable<T>& kernel) {
-    for (const std::int64_t n : {1, 7, 16, 33, 100}) {
-      const auto g = reals<T>(std::size_t(n), -2, 2, 1);
-      const auto a = reals<T>(std::size_t(n), 0, 3, 2);
-      const auto w = reals<T>(std::size_t(n), -1, 1, 3);
-      auto a1 = a, a2 = a, w1 = w, w2 = w;
-      reference<T>().adagrad(T(0.1), T(0.5), T(1e-6), g.data(), a1.data(), w1.data(), n);
-      kernel.adagrad(T(0.1), T(0.5), T(1e-6), g.data(), a2.data(), w2.data(), n);
-      for (std::size_t i = 0; i < std::size_t(n); ++i) {
-        CHECK(std::abs(a1[i] - a2[i]) <= 4 * std::numeric_limits<T>::epsilon() * a1[i]);
-        CHECK(std::abs(w1[i] - w2[i]) <= 4 * std::numeric_limits<T>::epsilon());
       }
     }
   });

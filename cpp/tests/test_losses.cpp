@@ -6,7 +6,6 @@
 
 #include "manyclass/full_softmax.hpp"
 #include "manyclass/label_ranks.hpp"
-#include "manyclass/row_optimizers.hpp"
 #include "manyclass/sampled_loss.hpp"
 
 using namespace manyclass;
@@ -89,12 +88,4 @@ TEST_CASE("Refused calls write nothing") {
                     doctest::Contains("labels[0, 0] is 2"));
   CHECK(sampler.stream().block() == 0);
   CHECK(loss == 42.0);
-
-  std::vector<double> table{1.0, 1.0};
-  const std::vector<std::int64_t> rows{0, 2};
-  const std::vector<double> values{1.0, 1.0};
-  const std::vector<RowUpdate<double>> updates{
-      {{table.data(), 2, 1, 1}, {}, {rows.data(), 2}, {values.data(), 2, 1, 1}}};
-  CHECK_THROWS_WITH(sgd_apply<double>(updates, 0.1, 1), doctest::Contains("indices[1] is 2"));
-  CHECK(table == std::vector<double>{1.0, 1.0});
 }

@@ -2,7 +2,8 @@
 
 Which function for what:
 
-* training step: `sampled_softmax_loss_and_grad`, then an optimizer's ``apply``;
+* training step: `sampled_softmax_loss_and_grad`, then an optimizer's ``step``;
+* optimizers: `SGD`, `Adagrad`, `RowwiseAdagrad` (the least state), `Adam`;
 * embeddings by negative sampling: `nce_loss_and_grad` with ``log_q_correction="none"``;
 * evaluation: `full_softmax_loss` (exact) and `label_ranks`;
 * candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
@@ -30,7 +31,8 @@ from manyclass.indexed_slices import IndexedSlices
 from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_loss_and_grad
 from manyclass.mixture import MixtureSampler
 from manyclass.nce import nce_loss, nce_loss_and_grad
-from manyclass.optimizers import SGD, Adagrad
+from manyclass.optimizers import SGD, Adagrad, Adam, RowwiseAdagrad
+from manyclass.row_optimizer import RowOptimizer
 from manyclass.samplers import (
     LogUniformSampler,
     SampledValues,
@@ -44,6 +46,7 @@ __all__ = [
     "SGD",
     "AccidentalHits",
     "Adagrad",
+    "Adam",
     "AliasSampler",
     "Gradients",
     "InBatchSampler",
@@ -51,6 +54,8 @@ __all__ = [
     "LearnedUnigramSampler",
     "LogUniformSampler",
     "MixtureSampler",
+    "RowOptimizer",
+    "RowwiseAdagrad",
     "SampledValues",
     "StreamingFrequencies",
     "UniformSampler",

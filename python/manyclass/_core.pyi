@@ -12,7 +12,7 @@ Table: TypeAlias = Array | list[Array]
 Seed: TypeAlias = tuple[int, int]
 Candidates: TypeAlias = tuple[Array, Array, Array] | tuple[Sampler, int, Seed | None]
 Slices: TypeAlias = list[tuple[Array, Ids]]
-Update: TypeAlias = tuple[Array, Array | None, Array, Array]
+Update: TypeAlias = tuple[Array, list[Array], Array, Array, str]
 
 class CoreConfig(TypedDict):
     version: str
@@ -187,11 +187,29 @@ def label_ranks(
     partition_strategy: str,
     num_threads: int,
 ) -> Ids: ...
-def sgd_apply(updates: Sequence[Update], learning_rate: float, num_threads: int) -> None: ...
-def adagrad_apply(
+
+class RowRule:
+    @staticmethod
+    def sgd(momentum: float, nesterov: bool, weight_decay: float) -> RowRule: ...
+    @staticmethod
+    def adagrad(
+        initial_accumulator_value: float, epsilon: float, weight_decay: float
+    ) -> RowRule: ...
+    @staticmethod
+    def rowwise_adagrad(
+        initial_accumulator_value: float, epsilon: float, weight_decay: float
+    ) -> RowRule: ...
+    @staticmethod
+    def adam(beta_1: float, beta_2: float, epsilon: float, weight_decay: float) -> RowRule: ...
+    def state_tables(self) -> list[tuple[str, bool]]: ...
+
+def address(array: Array) -> int: ...
+def check_learning_rate(learning_rate: float) -> None: ...
+def check_clip_norm(clip_norm: float) -> None: ...
+def apply_row_updates(
+    rule: RowRule,
     updates: Sequence[Update],
     learning_rate: float,
-    initial_accumulator_value: float,
-    epsilon: float,
+    clip_norm: float | None,
     num_threads: int,
 ) -> None: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from numbers import Real
 
 import numpy as np
 
@@ -26,6 +27,19 @@ def as_integer(value: object, name: str) -> int:
     if not _LEAST <= number <= _MOST:
         raise ValueError(f"{name} is {number}; it must fit a signed 64-bit integer")
     return number
+
+
+def as_real(value: object, name: str) -> float:
+    """Return ``value`` as a float: any real number, NumPy's too.
+
+    Raises
+    ------
+    TypeError
+        If it is none; a truth value is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}; it must be a real number")
+    return float(value)
 
 
 def as_flag(value: object, name: str) -> bool:

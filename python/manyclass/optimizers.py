@@ -1,166 +1,188 @@
-"""Optimizers that touch only the rows that a gradient names."""
+"""The rules by which optimizers move the rows that a gradient names.
+
+In the formulas ``w`` is a touched row and ``g`` its gradient, times what `clip_norm` leaves of it;
+all is element for element. State starts at zero.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from numbers import Real
-from typing import Any, TypeAlias
-
-import numpy as np
-
 from manyclass import _core
-from manyclass._arrays import Array, ArrayLike, as_array, as_ids
-from manyclass.indexed_slices import IndexedSlices
-from manyclass.threads import thread_argument
-
-# A table, or its shards, and the gradient of each.
-Variable: TypeAlias = Any
-Slices: TypeAlias = IndexedSlices | Sequence[IndexedSlices]
+from manyclass._arrays import Array, ArrayLike, as_array
+from manyclass._scalars import as_flag, as_real
+from manyclass.row_optimizer import LearningRate, RowOptimizer
 
 
-class SGD:
-    """Stochastic gradient descent: ``w -= learning_rate * g``.
+class SGD(RowOptimizer):
+    """Stochastic gradient descent, with momentum if asked for.
 
-    Parameters
-    ----------
-    learning_rate : float
-        Above zero. An attribute: it may be changed between steps.
-    """
-
-    def __init__(self, learning_rate: float) -> None:
-        self.learning_rate = _positive(learning_rate, "learning_rate")
-
-    def apply(self, variable: Variable, slices: Slices, *, num_threads: int | None = None) -> None:
-        """Update the touched rows in place, in parallel.
-
-        Parameters
-        ----------
-        variable : array of float32 or float64, shape [num_classes, dim] or [num_classes]
-            Or a list of shards.
-        slices : IndexedSlices
-            The gradient, of the dtype of variable; a list of one for each shard.
-        num_threads : int, optional
-            `get_num_threads` if None.
-
-        Raises
-        ------
-        ValueError
-            If ``variable`` is read-only, shapes do not fit, or indices are out of range, repeated
-            or not ascending. Nothing is written then.
-        TypeError
-            If dtypes differ.
-        """
-        updates = [
-            (table, None, indices, values) for table, indices, values in _pairs(variable, slices)
-        ]
-        _core.sgd_apply(updates, self.learning_rate, thread_argument(num_threads))
-
-
-class Adagrad:
-    """Adagrad: ``a += g**2; w -= learning_rate * g / (sqrt(a) + epsilon)`` for touched rows.
-
-    The accumulators ``a`` start at ``initial_accumulator_value``. They belong to the memory of
-    the variable: the same array, or another view of the same elements, has the same ones. Those
-    of rows never touched take no memory where the system gives pages out when they are written.
+    ``d = g + weight_decay * w``; ``w -= learning_rate * d``. With momentum
+    ``b = momentum * b + d``; ``w -= learning_rate * b``, or, with Nesterov's,
+    ``w -= learning_rate * (d + momentum * b)``. As `RowOptimizer` says, only touched rows move.
 
     Parameters
     ----------
-    learning_rate : float
-        Above zero. An attribute: it may be changed between steps.
-    initial_accumulator_value : float, default 0.1
-        Not negative.
-    epsilon : float, default 1e-7
-        Not negative.
+    learning_rate : float or callable
+        Not negative. Or a schedule: called with the number of steps taken, 0 first, for the rate of
+        the next.
+    momentum : float, default 0.0
+        In [0, 1). Above zero, a state "momentum" of the variable's shape is kept.
+    nesterov : bool, default False
+        Needs momentum.
+    weight_decay : float, default 0.0
+        Not negative; an L2 penalty on touched rows: ``weight_decay * w`` is added to a gradient.
+    clip_norm : float, optional
+        The largest Euclidean norm of the gradients of one step, all variables together, as
+        ``tf.clip_by_global_norm`` and ``torch.nn.utils.clip_grad_norm_``: above it they are
+        multiplied by ``clip_norm / norm``, before weight decay. A norm that is not finite is
+        refused.
 
     References
     ----------
-    Duchi, Hazan and Singer 2011, "Adaptive Subgradient Methods for Online Learning and
-    Stochastic Optimization"; TensorFlow's ``ResourceSparseApplyAdagradV2``.
+    ``torch.optim.SGD``; TensorFlow's ``ResourceSparseApplyMomentum``.
     """
 
     def __init__(
         self,
-        learning_rate: float,
+        learning_rate: LearningRate,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
+        self.momentum = as_real(momentum, "momentum")
+        self.nesterov = as_flag(nesterov, "nesterov")
+        self.weight_decay = as_real(weight_decay, "weight_decay")
+        super().__init__(learning_rate, clip_norm)
+
+    def _rule(self) -> _core.RowRule:
+        return _core.RowRule.sgd(self.momentum, self.nesterov, self.weight_decay)
+
+
+class Adagrad(RowOptimizer):
+    """Adagrad: each element has a rate of its own, which falls as its squared gradients add up.
+
+    ``d = g + weight_decay * w``; ``a += d**2``;
+    ``w -= learning_rate * d / (sqrt(initial_accumulator_value + a) + epsilon)``. As `RowOptimizer`
+    says, only touched rows move. ``a`` is the state "sum_of_squares", of the variable's shape;
+    rows of it never touched take no memory where the system gives pages out as they are written.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        As `SGD`'s.
+    initial_accumulator_value : float, default 0.1
+        Not negative.
+    epsilon : float, default 1e-7
+        Not negative, and not 0 if ``initial_accumulator_value`` is.
+    weight_decay, clip_norm
+        As `SGD`'s.
+
+    References
+    ----------
+    Duchi, Hazan and Singer 2011, "Adaptive Subgradient Methods for Online Learning and
+    Stochastic Optimization"; TensorFlow's ``ResourceSparseApplyAdagradV2``; with
+    ``initial_accumulator_value=0`` and ``epsilon=1e-10``, ``torch.optim.Adagrad``.
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate,
         *,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
     ) -> None:
-        self.learning_rate = _positive(learning_rate, "learning_rate")
-        self.initial_accumulator_value = _not_negative(
+        self.initial_accumulator_value = as_real(
             initial_accumulator_value, "initial_accumulator_value"
         )
-        self.epsilon = _not_negative(epsilon, "epsilon")
-        # A variable is kept beside its sums, so that its memory cannot become another's.
-        self._sums: dict[tuple[Any, ...], tuple[Array, Array]] = {}
-
-    def apply(self, variable: Variable, slices: Slices, *, num_threads: int | None = None) -> None:
-        """Update the touched rows and their accumulators in place, in parallel.
-
-        Parameters and errors are those of `SGD.apply`.
-        """
-        pairs = _pairs(variable, slices)
-        updates = [
-            (table, self._sum_of(table), indices, values) for table, indices, values in pairs
-        ]
-        _core.adagrad_apply(
-            updates,
-            self.learning_rate,
-            self.initial_accumulator_value,
-            self.epsilon,
-            thread_argument(num_threads),
-        )
-        for table, sums, _, _ in updates:
-            self._sums.setdefault(_memory(table), (table, sums))
+        self.epsilon = as_real(epsilon, "epsilon")
+        self.weight_decay = as_real(weight_decay, "weight_decay")
+        super().__init__(learning_rate, clip_norm)
 
     def accumulator(self, variable: ArrayLike) -> Array:
-        """Return a copy of the accumulators of one array (of one shard), in its shape."""
+        """Return a copy of the accumulators of one array (of one shard), initial value included."""
         table = as_array(variable, "variable")
-        total: Array = self._sum_of(table) + self.initial_accumulator_value
-        return total.astype(table.dtype, copy=False)
+        (total,) = self._states.of(table, self._rule().state_tables()).values()
+        result: Array = total + total.dtype.type(self.initial_accumulator_value)
+        return result
 
-    def _sum_of(self, table: Array) -> Array:
-        kept = self._sums.get(_memory(table))
-        return np.zeros(table.shape, table.dtype) if kept is None else kept[1]
-
-
-def _memory(table: Array) -> tuple[Any, ...]:
-    return table.ctypes.data, table.shape, table.strides, table.dtype.str
+    def _rule(self) -> _core.RowRule:
+        return _core.RowRule.adagrad(
+            self.initial_accumulator_value, self.epsilon, self.weight_decay
+        )
 
 
-def _pairs(variable: Variable, slices: Slices) -> list[tuple[Array, Array, Array]]:
-    """Return (table, indices, values) for the variable or for each of its shards."""
-    if not isinstance(variable, list | tuple):
-        if not isinstance(slices, IndexedSlices):
-            raise TypeError(f"slices is a {type(slices).__name__}; it must be IndexedSlices")
-        variable, slices = [variable], [slices]
-    elif isinstance(slices, IndexedSlices):
-        raise TypeError("variable is a list of shards; slices must be a list, one for each")
-    if len(variable) != len(slices):
-        raise ValueError(f"variable has {len(variable)} shards, slices has {len(slices)}")
-    pairs = []
-    for table, part in zip(variable, slices, strict=True):
-        array = as_array(table, "variable")
-        if tuple(part.dense_shape) != array.shape:
-            raise ValueError(
-                f"slices has dense_shape {list(part.dense_shape)}, variable has shape "
-                f"{list(array.shape)}; they must be the same"
-            )
-        pairs.append((array, as_ids(part.indices, "indices"), as_array(part.values, "values")))
-    return pairs
+class RowwiseAdagrad(Adagrad):
+    """Adagrad with one accumulator a row: 4 bytes of state a row instead of 4 an element.
+
+    ``d = g + weight_decay * w``; ``a += mean(d**2)`` over the row;
+    ``w -= learning_rate * d / (sqrt(initial_accumulator_value + a) + epsilon)``. As `RowOptimizer`
+    says, only touched rows move. ``a`` is the state "sum_of_mean_squares", of shape
+    [num_classes]. Parameters are those of `Adagrad`.
+
+    References
+    ----------
+    ``RWSAdagrad`` of DLRM (Naumov et al. 2019, "Deep Learning Recommendation Model for
+    Personalization and Recommendation Systems"); ``EXACT_ROWWISE_ADAGRAD`` of FBGEMM, with its
+    weight decay of L2 kind.
+    """
+
+    def _rule(self) -> _core.RowRule:
+        return _core.RowRule.rowwise_adagrad(
+            self.initial_accumulator_value, self.epsilon, self.weight_decay
+        )
 
 
-def _positive(value: float, name: str) -> float:
-    number = _not_negative(value, name)
-    if number == 0:
-        raise ValueError(f"{name} is {value}; it must be above zero")
-    return number
+class Adam(RowOptimizer):
+    """Adam, lazy: moments of a row decay, and its steps count, only when it is touched.
 
+    ``t += 1``; ``m = betas[0] * m + (1 - betas[0]) * g``;
+    ``v = betas[1] * v + (1 - betas[1]) * g**2``; ``w -= learning_rate * weight_decay * w``;
+    ``w -= learning_rate * (m / (1 - betas[0]**t)) / (sqrt(v / (1 - betas[1]**t)) + epsilon)``.
 
-def _not_negative(value: float, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}; it must be a real number")
-    number = float(value)
-    if not (number >= 0 and math.isfinite(number)):
-        raise ValueError(f"{name} is {value}; it must be finite and not negative")
-    return number
+    The state is "first_moment" (m) and "second_moment" (v), of the variable's shape, and "step"
+    (t), of shape [num_classes]: each row corrects its moments' bias by the number of its own
+    steps, so that a row touched for the first time late in training makes no larger step than one
+    touched early. (``torch.optim.SparseAdam`` counts the optimizer's steps for every row.) Where
+    every row is touched in every step, this is ``torch.optim.AdamW``. Counts in float32 stay at
+    2**24, when betas up to 0.999999 leave nothing to correct.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        As `SGD`'s.
+    betas : pair of float, default (0.9, 0.999)
+        Each in [0, 1).
+    epsilon : float, default 1e-8
+        Above zero.
+    weight_decay : float, default 0.0
+        Not negative; decoupled: it shrinks touched rows and goes past the moments.
+    clip_norm : float, optional
+        As `SGD`'s.
+
+    References
+    ----------
+    Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization"; Loshchilov and Hutter 2019,
+    "Decoupled Weight Decay Regularization".
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
+        if not isinstance(betas, list | tuple) or len(betas) != 2:
+            raise TypeError(f"betas is {betas!r}; it must be a pair of real numbers")
+        self.betas = (as_real(betas[0], "betas[0]"), as_real(betas[1], "betas[1]"))
+        self.epsilon = as_real(epsilon, "epsilon")
+        self.weight_decay = as_real(weight_decay, "weight_decay")
+        super().__init__(learning_rate, clip_norm)
+
+    def _rule(self) -> _core.RowRule:
+        return _core.RowRule.adam(*self.betas, self.epsilon, self.weight_decay)

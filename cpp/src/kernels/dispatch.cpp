@@ -29,13 +29,17 @@ bool supports_v4() {
 // The reference is last: it is chosen only by name, or where nothing else runs.
 constexpr Target targets[] = {
 #if defined(__x86_64__)
-    {"x86-64-v4", supports_v4, &x86_64_v4_float, &x86_64_v4_double, &x86_64_v4_random},
-    {"x86-64-v3", supports_v3, &x86_64_v3_float, &x86_64_v3_double, &x86_64_v3_random},
-    {"x86-64-v2", supports_v2, &x86_64_v2_float, &x86_64_v2_double, &x86_64_v2_random},
+    {"x86-64-v4", supports_v4, &x86_64_v4_float, &x86_64_v4_double, &x86_64_v4_random,
+     &x86_64_v4_optimizers},
+    {"x86-64-v3", supports_v3, &x86_64_v3_float, &x86_64_v3_double, &x86_64_v3_random,
+     &x86_64_v3_optimizers},
+    {"x86-64-v2", supports_v2, &x86_64_v2_float, &x86_64_v2_double, &x86_64_v2_random,
+     &x86_64_v2_optimizers},
 #else
-    {"generic", always, &generic_float, &generic_double, &generic_random},
+    {"generic", always, &generic_float, &generic_double, &generic_random, &generic_optimizers},
 #endif
-    {"reference", always, &reference_float, &reference_double, &reference_random},
+    {"reference", always, &reference_float, &reference_double, &reference_random,
+     &reference_optimizers},
 };
 
 const Target& choose() {
@@ -74,6 +78,11 @@ const KernelTable<double>& table() {
 
 const RandomTable& random_table() {
   static const RandomTable& chosen = *chosen_target().table_random;
+  return chosen;
+}
+
+const OptimizerTables& optimizer_tables() {
+  static const OptimizerTables& chosen = *chosen_target().optimizers;
   return chosen;
 }
 

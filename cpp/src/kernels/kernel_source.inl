@@ -246,22 +246,6 @@ void axpy(T alpha, const T* x, T* y, std::int64_t n) {
   for (; i < n; ++i) y[i] += alpha * x[i];
 }
 
-template <class T>
-void sgd(T rate, const T* g, T* w, std::int64_t n) {
-  axpy(-rate, g, w, n);
-}
-
-inline float root(float x) { return __builtin_sqrtf(x); }
-inline double root(double x) { return __builtin_sqrt(x); }
-
-template <class T>
-void adagrad(T rate, T initial, T epsilon, const T* g, T* a, T* w, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    a[i] += g[i] * g[i];
-    w[i] -= rate * g[i] / (root(initial + a[i]) + epsilon);
-  }
-}
-
 // ---- columns of a transposed tile -----------------------------------------------------------
 
 template <class T>
@@ -396,7 +380,5 @@ constexpr KernelTable<T> make_table() {
           column_logistic<T>,
           column_scale<T>,
           row_products<T>,
-          column_count_above<T>,
-          sgd<T>,
-          adagrad<T>};
+          column_count_above<T>};
 }

@@ -55,11 +55,6 @@ struct KernelTable {
   /// above[l] += the number of rows r with z[r, l] > mark[l], or equal to it and r < ties[l]
   void (*column_count_above)(const T* z, std::int64_t rows, std::int64_t lanes, const T* mark,
                              const T* ties, T* above);
-
-  /// w -= rate g
-  void (*sgd)(T rate, const T* g, T* w, std::int64_t n);
-  /// a += g^2; w -= rate g / (sqrt(initial + a) + epsilon)
-  void (*adagrad)(T rate, T initial, T epsilon, const T* g, T* a, T* w, std::int64_t n);
 };
 
 /// The table chosen for this process.

@@ -146,17 +146,6 @@ void column_count_above(const T* z, std::int64_t rows, std::int64_t lanes, const
 }
 
 template <class T>
-void sgd(T rate, const T* g, T* w, std::int64_t n) {
-  Line<T>(w, n) -= rate * ConstLine<T>(g, n);
-}
-
-template <class T>
-void adagrad(T rate, T initial, T epsilon, const T* g, T* a, T* w, std::int64_t n) {
-  Line<T>(a, n) += ConstLine<T>(g, n).square();
-  Line<T>(w, n) -= rate * ConstLine<T>(g, n) / ((initial + Line<T>(a, n)).sqrt() + epsilon);
-}
-
-template <class T>
 constexpr KernelTable<T> make_table() {
   return {multiply_add<T>,
           multiply<T>,
@@ -171,9 +160,7 @@ constexpr KernelTable<T> make_table() {
           column_logistic<T>,
           column_scale<T>,
           row_products<T>,
-          column_count_above<T>,
-          sgd<T>,
-          adagrad<T>};
+          column_count_above<T>};
 }
 
 void philox(std::uint64_t key, std::uint64_t counter, std::uint64_t counter_high,

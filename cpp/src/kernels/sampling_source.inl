@@ -57,15 +57,6 @@ inline Vector<double> log_of_complement(Vector<double> p) {
   return -2.0 * (s + s * (square * series));
 }
 
-// exp(x) - 1 for x <= 0: by the Taylor series where the difference would cancel.
-inline Vector<double> expm1_of(Vector<double> x) {
-  const auto small = x > -0.35;
-  const Vector<double> bounded = small ? x : Vector<double>{};
-  Vector<double> series = Vector<double>{} + inverse_factorial[13];
-  for (int k = 12; k >= 1; --k) series = series * bounded + inverse_factorial[k];
-  return small ? bounded * series : exp_of<double>(x) - 1.0;
-}
-
 inline void count_of_repeated(const float* p, std::int64_t count, float num_draws, float* counts) {
   for (std::int64_t i = 0; i < count; i += doubles) {
     const std::int64_t size = count - i < doubles ? count - i : doubles;

@@ -3,28 +3,34 @@
 #pragma once
 
 #include "kernel_table.hpp"
+#include "optimizer_kernels.hpp"
 #include "random_kernels.hpp"
 
 namespace manyclass::kernels {
 
-// Three constants a target, defined by its source file.
+// Four constants a target, defined by its source file.
 extern const KernelTable<float> reference_float;
 extern const KernelTable<double> reference_double;
 extern const RandomTable reference_random;
+extern const OptimizerTables reference_optimizers;
 #if defined(__x86_64__)
 extern const KernelTable<float> x86_64_v2_float;
 extern const KernelTable<double> x86_64_v2_double;
 extern const RandomTable x86_64_v2_random;
+extern const OptimizerTables x86_64_v2_optimizers;
 extern const KernelTable<float> x86_64_v3_float;
 extern const KernelTable<double> x86_64_v3_double;
 extern const RandomTable x86_64_v3_random;
+extern const OptimizerTables x86_64_v3_optimizers;
 extern const KernelTable<float> x86_64_v4_float;
 extern const KernelTable<double> x86_64_v4_double;
 extern const RandomTable x86_64_v4_random;
+extern const OptimizerTables x86_64_v4_optimizers;
 #else
 extern const KernelTable<float> generic_float;
 extern const KernelTable<double> generic_double;
 extern const RandomTable generic_random;
+extern const OptimizerTables generic_optimizers;
 #endif
 
 struct Target {
@@ -33,6 +39,7 @@ struct Target {
   const KernelTable<float>* table_float;
   const KernelTable<double>* table_double;
   const RandomTable* table_random;
+  const OptimizerTables* optimizers;
 };
 
 /// The target that MANYCLASS_TARGET names, else the best that this processor and operating system

@@ -98,6 +98,15 @@ inline Vector<T> exp_of(Vector<T> x) {
   return vanishes ? Vector<T>{} : result;
 }
 
+// exp(x) - 1 for x <= 0: by the Taylor series where the difference would cancel.
+inline Vector<double> expm1_of(Vector<double> x) {
+  const auto small = x > -0.35;
+  const Vector<double> bounded = small ? x : Vector<double>{};
+  Vector<double> series = Vector<double>{} + inverse_factorial[13];
+  for (int k = 12; k >= 1; --k) series = series * bounded + inverse_factorial[k];
+  return small ? bounded * series : exp_of<double>(x) - 1.0;
+}
+
 // ---- log(1 + x), for arguments in [0, 1] -----------------------------------------------------
 // log(1 + x) = 2 atanh(s), s = x / (2 + x), by the series of atanh: a sum of falling terms of one
 // sign, so that small x keep their relative precision. From sqrt(2) - 1 on it is

@@ -10,6 +10,7 @@ namespace manyclass::kernels {
 
 namespace {
 #include "kernel_source.inl"
+#include "optimizer_source.inl"
 #include "random_source.inl"
 #include "sampling_source.inl"
 }  // namespace
@@ -18,5 +19,6 @@ const KernelTable<float> x86_64_v3_float = make_table<float>();
 const KernelTable<double> x86_64_v3_double = make_table<double>();
 const RandomTable x86_64_v3_random = {philox, exp_of_words, log_uniform_probability,
                                       count_of_repeated, log};
+const OptimizerTables x86_64_v3_optimizers = make_optimizer_tables();
 
 }  // namespace manyclass::kernels
