@@ -8,6 +8,7 @@
 #include "softmax_tile.hpp"
 #include "sparse_gradient.hpp"
 #include "step_plan.hpp"
+#include "work.hpp"
 
 namespace manyclass {
 
@@ -53,6 +54,18 @@ void check_loss(const Examples<T>& examples, VectorView<T> loss) {
           batch, " examples");
 }
 
+// The threads that a step of some matrix products is worth. They wake while it is planned.
+template <class T>
+int call_threads_for(double num_products, const Examples<T>& examples,
+                     const SampledValuesView& sampled, int num_threads) {
+  const double products = num_products * static_cast<double>(examples.inputs.rows) *
+                          static_cast<double>(examples.inputs.cols) *
+                          static_cast<double>(sampled.sampled_candidates.size);
+  const int threads = threads_worth(products, products_per_wake, num_threads);
+  call_threads(threads);
+  return threads;
+}
+
 template <TileLoss Loss, class T = typename Loss::Value>
 void compute_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
                   const SampledValuesView& sampled, const SampledLossOptions& options,
@@ -60,7 +73,8 @@ void compute_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
   check_options(options);
   check_examples(layer, examples);
   check_loss(examples, loss);
-  const int num_threads = resolve_num_threads(options.num_threads);
+  const int num_threads =
+      call_threads_for(1.0, examples, sampled, resolve_num_threads(options.num_threads));
   Scratch scratch;
   PhaseClock clock(Phase::plan);
   const auto plan = make_plan(layer, examples, sampled, options, num_threads, scratch);
@@ -81,7 +95,8 @@ SampledGradients<T> compute_loss_and_grad(const OutputLayer<T>& layer, const Exa
           "grad_inputs has shape [", grad_inputs.rows, ", ", grad_inputs.cols,
           "]; it must have the shape of inputs, [", examples.inputs.rows, ", ",
           examples.inputs.cols, "]");
-  const int num_threads = resolve_num_threads(options.num_threads);
+  const int num_threads =
+      call_threads_for(3.0, examples, sampled, resolve_num_threads(options.num_threads));
   Scratch scratch;
   PhaseClock clock(Phase::plan);
   const auto plan = make_plan(layer, examples, sampled, options, num_threads, scratch);

@@ -21,7 +21,8 @@ std::int64_t lanes_for(std::int64_t batch) {
   return batch >= 64 ? 32 : kernels::lane_multiple;
 }
 
-constexpr std::int64_t candidates_per_task = 84;  // whole register tiles of every target
+constexpr std::int64_t candidates_per_tile = 42;  // whole register tiles of most targets
+constexpr std::int64_t most_candidates_per_task = 2 * candidates_per_tile;
 constexpr std::int64_t columns_per_task = 32;
 // As many blocks as fit are kept between the two halves of the backward pass.
 constexpr std::int64_t kept_bytes = std::int64_t{8} << 20;
@@ -30,6 +31,12 @@ constexpr std::int64_t rows_ahead = 8;
 constexpr double products_per_copy = 32.0;  // of one element from memory
 
 std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d; }
+
+// Small enough for each thread to have one, and for its gradients to stay in cache.
+std::int64_t candidates_per_task(std::int64_t num_sampled, int num_threads) {
+  const std::int64_t share = divide_up(num_sampled, num_threads);
+  return share > candidates_per_tile ? most_candidates_per_task : candidates_per_tile;
+}
 
 // Calls work(first, last) for the parts of [0, count).
 template <class Work>
@@ -69,26 +76,28 @@ template <TileLoss Loss>
 int SampledStep<Loss>::threads_for(std::int64_t num_examples) const {
   return threads_worth(static_cast<double>(num_examples) * static_cast<double>(plan_.num_sampled) *
                            static_cast<double>(plan_.dim),
-                       num_threads_);
+                       products_per_share, num_threads_);
 }
 
 template <TileLoss Loss>
 void SampledStep<Loss>::gather(T* rows) const {
   const auto& weights = data_.layer.weights;
   const double elements = static_cast<double>(plan_.num_sampled) * static_cast<double>(plan_.dim);
-  const int threads = threads_worth(elements * products_per_copy, num_threads_);
-  in_parts(
-      plan_.num_sampled, candidates_per_task, threads, [&](std::int64_t first, std::int64_t last) {
-        const PhaseClock clock(Phase::gather);
-        const auto ask_for = [&](std::int64_t k) {
-          if (k < last) prefetch_row(weights.row(plan_.candidates[k]), plan_.dim);
-        };
-        for (std::int64_t k = first; k < first + rows_ahead; ++k) ask_for(k);
-        for (std::int64_t k = first; k < last; ++k) {
-          ask_for(k + rows_ahead);
-          std::copy_n(weights.row(plan_.candidates[k]), plan_.dim, rows + k * data_.row_stride);
-        }
-      });
+  const int threads = threads_worth(elements * products_per_copy, products_per_share, num_threads_);
+  in_parts(plan_.num_sampled, candidates_per_task(plan_.num_sampled, threads), threads,
+           [&](std::int64_t first, std::int64_t last) {
+             const PhaseClock clock(Phase::gather);
+             for (std::int64_t k = first; k < std::min(first + rows_ahead, last); ++k) {
+               prefetch_row(weights.row(plan_.candidates[k]), plan_.dim);
+             }
+             for (std::int64_t k = first; k < last; ++k) {
+               if (k + rows_ahead < last) {
+                 prefetch_row(weights.row(plan_.candidates[k + rows_ahead]), plan_.dim);
+               }
+               std::copy_n(weights.row(plan_.candidates[k]), plan_.dim,
+                           rows + k * data_.row_stride);
+             }
+           });
 }
 
 template <TileLoss Loss>
@@ -110,7 +119,7 @@ template <TileLoss Loss>
 void SampledStep<Loss>::forward(StepBlock<Loss>* blocks, std::int64_t first, std::int64_t count,
                                 VectorView<T> loss) const {
   parallel_for(count, num_threads_, [&](std::int64_t b, int) { load(blocks[b], first + b); });
-  in_parts_of_blocks(count, plan_.num_sampled, candidates_per_task, num_threads_,
+  in_parts_of_blocks(count, plan_.num_sampled, most_candidates_per_task, num_threads_,
                      [&](std::int64_t b, std::int64_t from, std::int64_t to) {
                        blocks[b].add_candidates(from, to);
                      });
@@ -137,7 +146,8 @@ void SampledStep<Loss>::backward(StepBlock<Loss>* blocks, std::int64_t count,
 template <TileLoss Loss>
 void SampledStep<Loss>::add_to_candidates(const StepBlock<Loss>* blocks, std::int64_t count,
                                           bool add, const GradientParts<T>& parts) const {
-  in_parts(plan_.num_sampled, candidates_per_task, threads_for(count * lanes_),
+  const int threads = threads_for(count * lanes_);
+  in_parts(plan_.num_sampled, candidates_per_task(plan_.num_sampled, threads), threads,
            [&](std::int64_t first, std::int64_t last) {
              const PhaseClock clock(Phase::grad_candidates);
              poll_interrupt();

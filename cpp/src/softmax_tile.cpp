@@ -1,10 +1,10 @@
 #include "softmax_tile.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "kernels/kernel_table.hpp"
+#include "kernels/random_kernels.hpp"
 
 namespace manyclass {
 
@@ -12,7 +12,8 @@ template <class T>
 SoftmaxTile<T>::SoftmaxTile(std::int64_t lanes, Scratch& scratch)
     : shift_(scratch.take<T>(lanes)),
       sum_truth_(scratch.take<T>(lanes)),
-      sum_sampled_(scratch.take<T>(lanes)) {}
+      sum_sampled_(scratch.take<T>(lanes)),
+      log_sum_(scratch.take<double>(lanes)) {}
 
 template <class T>
 void SoftmaxTile<T>::forward(const LogitsTile<T>& tile, T* loss) const {
@@ -34,8 +35,11 @@ void SoftmaxTile<T>::forward(const LogitsTile<T>& tile, T* loss) const {
   kernel.column_exp(tile.sampled, tile.num_sampled, lanes, shift_, sum_sampled_);
   for (std::int64_t l = 0; l < lanes; ++l) {
     // log1p keeps small losses exact: with one dominant true logit its exponential is 1.
-    const double others = (double{sum_truth_[l]} - 1.0) + double{sum_sampled_[l]};
-    loss[l] = static_cast<T>(double{loss[l]} + std::log1p(others));
+    log_sum_[l] = (double{sum_truth_[l]} - 1.0) + double{sum_sampled_[l]};
+  }
+  kernels::random_table().log1p(log_sum_, lanes);
+  for (std::int64_t l = 0; l < lanes; ++l) {
+    loss[l] = static_cast<T>(double{loss[l]} + log_sum_[l]);
   }
 }
 

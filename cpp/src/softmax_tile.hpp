@@ -25,6 +25,7 @@ class SoftmaxTile {
   T* shift_;
   T* sum_truth_;  // of exponentials
   T* sum_sampled_;
+  double* log_sum_;  // of all exponentials but for the largest logit's
 };
 
 }  // namespace manyclass

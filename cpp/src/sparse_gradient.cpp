@@ -95,13 +95,14 @@ SampledGradients<T> SparseGradient<T>::sum_by_class(int num_threads) {
   const std::int64_t tasks = (num_groups + groups_per_task - 1) / groups_per_task;
   const double products = static_cast<double>(num_groups) * products_per_group +
                           static_cast<double>(plan_.num_labels()) * static_cast<double>(plan_.dim);
-  parallel_for(tasks, threads_worth(products, num_threads), [&](std::int64_t task, int) {
-    const PhaseClock clock(Phase::sum_by_class);
-    const std::int64_t first = task * groups_per_task;
-    for (std::int64_t g = first; g < std::min(first + groups_per_task, num_groups); ++g) {
-      biases_[biases_order_.rank_of(g)] = sum_row(g);
-    }
-  });
+  parallel_for(
+      tasks, threads_worth(products, products_per_share, num_threads), [&](std::int64_t task, int) {
+        const PhaseClock clock(Phase::sum_by_class);
+        const std::int64_t first = task * groups_per_task;
+        for (std::int64_t g = first; g < std::min(first + groups_per_task, num_groups); ++g) {
+          biases_[biases_order_.rank_of(g)] = sum_row(g);
+        }
+      });
   const PhaseClock clock(Phase::sum_by_class);
   SampledGradients<T> result;
   result.weights.values = std::move(weights_);

@@ -7,7 +7,6 @@
 #include "checks.hpp"
 #include "kernels/random_kernels.hpp"
 #include "manyclass/threads.hpp"
-#include "prefetch.hpp"
 #include "work.hpp"
 
 namespace manyclass {
@@ -69,7 +68,8 @@ void read_entries(const OutputLayer<T>& layer, const Source& source, bool correc
                   std::int64_t count, int num_threads, std::int64_t* classes, T* offsets) {
   const std::int64_t num_classes = layer.weights.num_rows();
   const std::int64_t tasks = (count + entries_per_task - 1) / entries_per_task;
-  const int threads = threads_worth(static_cast<double>(count) * products_per_entry, num_threads);
+  const int threads = threads_worth(static_cast<double>(count) * products_per_entry,
+                                    products_per_wake, num_threads);
   parallel_for(tasks, threads, [&](std::int64_t task, int) {
     const T* biases[entries_per_task];
     double log_q[entries_per_task];
@@ -81,7 +81,7 @@ void read_entries(const OutputLayer<T>& layer, const Source& source, bool correc
       require_class(id, num_classes, Source::ids_name, at);
       classes[first + i] = id;
       biases[i] = layer.biases.row(id);
-      prefetch(biases[i]);
+      __builtin_prefetch(biases[i]);
       log_q[i] = corrected ? source.count(at) : 1.0;
       require(log_q[i] > 0.0 && std::isfinite(log_q[i]), Source::counts_name, at, " is ", log_q[i],
               "; expected counts must be above zero and finite");

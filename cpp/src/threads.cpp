@@ -20,15 +20,16 @@ namespace {
 
 constexpr int most_threads = 1024;
 
-// How long a thread looks for what it waits for before it sleeps: a fraction of what waking takes,
-// enough for the loops of one step to follow each other awake.
+// How long a thread looks for what it waits for before it sleeps; waking takes some 20 us. A thread
+// of the pool that has nothing to do: enough for the loops of a step to follow each other awake.
 constexpr std::chrono::microseconds patience{5};
+// Within a call: its caller at the end of a loop, and a thread that was just called for.
+constexpr std::chrono::microseconds patience_in_call{50};
 
-// Calls `ready` until it holds, for as long as patience lasts.
 template <class Ready>
-bool spin_until(Ready ready) {
+bool spin_until(std::chrono::microseconds longest, Ready ready) {
   using Clock = std::chrono::steady_clock;
-  for (const Clock::time_point end = Clock::now() + patience; Clock::now() < end;) {
+  for (const Clock::time_point end = Clock::now() + longest; Clock::now() < end;) {
     for (int i = 0; i < 16; ++i) {
       if (ready()) return true;
 #if defined(__x86_64__)
@@ -78,17 +79,27 @@ struct Job {
 
 class Pool {
  public:
+  // Wakes up to `helpers` threads before there is a job.
+  void call(int helpers) {
+    int woken = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      woken = give_tickets(helpers);
+    }
+    for (int i = 0; i < woken; ++i) wake_.notify_one();
+  }
+
   void run(Job& job) {
-    int sleeping = 0;
+    int woken = 0;
     {
       const std::lock_guard lock(mutex_);
       grow(job.most_helpers);
       job.following = jobs_;
       jobs_ = &job;
       calls_.fetch_add(1, std::memory_order_relaxed);
-      sleeping = std::min(sleeping_, job.most_helpers);
+      woken = give_tickets(job.most_helpers);
     }
-    for (int i = 0; i < sleeping; ++i) wake_.notify_one();
+    for (int i = 0; i < woken; ++i) wake_.notify_one();
     job.work(0);
     std::unique_lock lock(mutex_);
     Job** link = &jobs_;
@@ -96,12 +107,20 @@ class Pool {
     *link = job.following;
     if (job.running == 0) return;
     lock.unlock();
-    spin_until([&] { return job.running.load(std::memory_order_acquire) == 0; });
+    spin_until(patience_in_call, [&] { return job.running.load(std::memory_order_acquire) == 0; });
     lock.lock();  // whoever ends last still holds it, and must let go before the job does
     done_.wait(lock, [&] { return job.running == 0; });
   }
 
  private:
+  // Tickets for up to `wanted` of the threads that sleep; each must then be notified.
+  int give_tickets(int wanted) {
+    const int count = std::min(sleeping_, wanted);
+    sleeping_ -= count;
+    tickets_ += count;
+    return count;
+  }
+
   // Fewer threads than wanted is no error: the caller does the rest.
   void grow(int wanted) {
     for (; size_ < wanted; ++size_) {
@@ -116,17 +135,22 @@ class Pool {
   void serve() {
     in_pool = true;
     std::unique_lock lock(mutex_);
+    std::chrono::microseconds waits = patience;
     for (;;) {
       Job* job = find();
       if (job == nullptr) {
         const unsigned seen = calls_.load(std::memory_order_relaxed);
         lock.unlock();
-        spin_until([&] { return calls_.load(std::memory_order_relaxed) != seen; });
+        spin_until(waits, [&] { return calls_.load(std::memory_order_relaxed) != seen; });
         lock.lock();
+        if (find() != nullptr) continue;
         ++sleeping_;
-        wake_.wait(lock, [&] { return (job = find()) != nullptr; });
-        --sleeping_;
+        wake_.wait(lock, [&] { return tickets_ > 0; });
+        --tickets_;
+        waits = patience_in_call;
+        continue;
       }
+      waits = patience;
       const int lane = ++job->helpers;
       ++job->running;
       lock.unlock();
@@ -148,7 +172,8 @@ class Pool {
   std::condition_variable done_;
   Job* jobs_ = nullptr;
   int size_ = 0;
-  int sleeping_ = 0;                // threads that must be woken to see a new job
+  int sleeping_ = 0;                // threads without a ticket that wait for one
+  int tickets_ = 0;                 // threads that may wake
   std::atomic<unsigned> calls_{0};  // changes with every new job
 };
 
@@ -220,6 +245,10 @@ void poll_interrupt() {
   if (now - last < std::chrono::milliseconds(50)) return;
   last = now;
   check();
+}
+
+void call_threads(int num_threads) {
+  if (num_threads > 1 && !in_task) pool().call(num_threads - 1);
 }
 
 void detail::run_tasks(std::int64_t count, int num_threads, Task task, void* context) {

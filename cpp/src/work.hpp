@@ -5,13 +5,15 @@
 
 namespace manyclass {
 
-/// Waking a thread takes as long as about this many multiplications and additions.
+/// Waking a thread takes as long as about this many multiplications and additions, sharing a loop
+/// with one that is awake as long as so many.
 inline constexpr double products_per_wake = 2e6;
+inline constexpr double products_per_share = 0.1e6;
 
-/// Up to `num_threads`, so many that each has enough to do. `products` counts multiplications and
-/// additions; results never depend on the number of threads, so this may be a guess.
-inline int threads_worth(double products, int num_threads) {
-  const double useful = std::max(1.0, products / products_per_wake);
+/// Up to `num_threads`, so many that each has `products_each` to do. Multiplications and additions
+/// are counted; results never depend on the number of threads, so this may be a guess.
+inline int threads_worth(double products, double products_each, int num_threads) {
+  const double useful = std::max(1.0, products / products_each);
   return useful < num_threads ? static_cast<int>(useful) : num_threads;
 }
 

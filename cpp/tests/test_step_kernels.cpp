@@ -100,6 +100,28 @@ TEST_CASE_TEMPLATE("scale", T, float, double) {
   });
 }
 
+TEST_CASE("log1p is within 3 ulp from nothing to the largest number, and keeps NaN") {
+  std::vector<double> x = {0.0, 1.0, 0.5, 1e-300, 1e300, std::nextafter(1.0, 2.0)};
+  for (const double exponent : reals<double>(5000, -300, 300, 1)) x.push_back(std::exp(exponent));
+  for (const double near : reals<double>(5000, 0, 3, 2)) x.push_back(near);
+  for (const Target& target : compiled_targets()) {
+    if (!target.supported()) continue;
+    CAPTURE(target.name);
+    auto result = x;
+    target.table_random->log1p(result.data(), std::int64_t(x.size()));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double exact = std::log1p(x[i]);
+      CAPTURE(x[i]);
+      REQUIRE(std::abs(result[i] - exact) <= 3 * std::numeric_limits<double>::epsilon() * exact);
+    }
+    double special[] = {std::numeric_limits<double>::quiet_NaN(),
+                        std::numeric_limits<double>::infinity()};
+    target.table_random->log1p(special, 2);
+    CHECK(std::isnan(special[0]));
+    CHECK(special[1] == std::numeric_limits<double>::infinity());
+  }
+}
+
 TEST_CASE("log is within 2 ulp for all positive numbers") {
   std::vector<double> x = {1.0,
                            std::sqrt(2.0),

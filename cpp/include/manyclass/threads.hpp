@@ -27,6 +27,10 @@ void set_interrupt_check(void (*check)());
 /// a thread of the pool.
 void poll_interrupt();
 
+/// Wakes threads for a `parallel_for` that is some 20 microseconds away, which is how long waking
+/// takes; they go back to sleep if none comes.
+void call_threads(int num_threads);
+
 namespace detail {
 using Task = void (*)(void* context, std::int64_t index, int lane);
 void run_tasks(std::int64_t count, int num_threads, Task task, void* context);

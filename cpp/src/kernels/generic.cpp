@@ -17,8 +17,8 @@ namespace {
 
 const KernelTable<float> generic_float = make_table<float>();
 const KernelTable<double> generic_double = make_table<double>();
-const RandomTable generic_random = {philox, exp_of_words, log_uniform_probability,
-                                    count_of_repeated, log};
+const RandomTable generic_random = {
+    philox, exp_of_words, log_uniform_probability, count_of_repeated, log, log1p};
 const OptimizerTables generic_optimizers = make_optimizer_tables();
 
 }  // namespace manyclass::kernels

@@ -25,8 +25,11 @@ struct RandomTable {
   /// float32, for 0 <= p[i] <= largest_count_p.
   void (*count_of_repeated)(const float* p, std::int64_t count, float num_draws, float* counts);
 
-  /// x[i] = log(x[i]), to two ulp, for finite x[i] > 0.
+  /// x[i] = log(x[i]), to two ulp, for x[i] > 0. NaN stays NaN.
   void (*log)(double* x, std::int64_t count);
+
+  /// x[i] = log(1 + x[i]), to three ulp, for x[i] >= 0. NaN stays NaN.
+  void (*log1p)(double* x, std::int64_t count);
 };
 
 /// The largest probability that `count_of_repeated` takes.

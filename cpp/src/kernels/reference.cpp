@@ -200,11 +200,15 @@ void log(double* x, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) x[i] = std::log(x[i]);
 }
 
+void log1p(double* x, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) x[i] = std::log1p(x[i]);
+}
+
 }  // namespace
 
 const KernelTable<float> reference_float = make_table<float>();
 const KernelTable<double> reference_double = make_table<double>();
-const RandomTable reference_random = {philox, exp_of_words, log_uniform_probability,
-                                      count_of_repeated, log};
+const RandomTable reference_random = {
+    philox, exp_of_words, log_uniform_probability, count_of_repeated, log, log1p};
 
 }  // namespace manyclass::kernels

@@ -73,7 +73,7 @@ inline void count_of_repeated(const float* p, std::int64_t count, float num_draw
 }
 
 // log(x) = n ln 2 + log(m), x = 2^n m, sqrt(1/2) <= m < sqrt(2), log(m) = 2 atanh((m - 1) / (m +
-// 1)) by the series of atanh; ln 2 in two parts.
+// 1)) by the series of atanh; ln 2 in two parts. Infinity and NaN stay what they are.
 inline Vector<double> log_of(Vector<double> x) {
   using Bits = typename VectorOf<double>::Bits;
   constexpr int terms = 11;  // (0.1716^2)^11 / 23 is below an ulp
@@ -89,15 +89,33 @@ inline Vector<double> log_of(Vector<double> x) {
   for (int k = terms - 1; k >= 1; --k) series = series * square + 1.0 / (2 * k + 1);
   const Vector<double> double_s = s + s;
   const Vector<double> exponent = __builtin_convertvector(n, Vector<double>);
-  return exponent * ExpConstants<double>::ln2_high +
-         (double_s + (double_s * (square * series) + exponent * ExpConstants<double>::ln2_low));
+  const Vector<double> result =
+      exponent * ExpConstants<double>::ln2_high +
+      (double_s + (double_s * (square * series) + exponent * ExpConstants<double>::ln2_low));
+  const Bits finite = x <= 0x1.fffffffffffffp+1023;
+  return finite ? result : x;
+}
+
+inline Vector<double> log1p_of_any(Vector<double> x) {
+  const auto large = x > 1.0;
+  return large ? log_of(x + 1.0) : log1p_of<double>(x);
+}
+
+// x[i] = function(x[i])
+template <class Function>
+inline void apply(double* x, std::int64_t count, Function function) {
+  std::int64_t i = 0;
+  for (; i + doubles <= count; i += doubles) store(x + i, function(load(x + i)));
+  Vector<double> rest = Vector<double>{} + 1.0;
+  for (std::int64_t j = 0; i + j < count; ++j) rest[j] = x[i + j];
+  const Vector<double> result = function(rest);
+  for (std::int64_t j = 0; i + j < count; ++j) x[i + j] = result[j];
 }
 
 inline void log(double* x, std::int64_t count) {
-  std::int64_t i = 0;
-  for (; i + doubles <= count; i += doubles) store(x + i, log_of(load(x + i)));
-  Vector<double> rest = Vector<double>{} + 1.0;
-  for (std::int64_t j = 0; i + j < count; ++j) rest[j] = x[i + j];
-  const Vector<double> result = log_of(rest);
-  for (std::int64_t j = 0; i + j < count; ++j) x[i + j] = result[j];
+  apply(x, count, [](Vector<double> v) { return log_of(v); });
+}
+
+inline void log1p(double* x, std::int64_t count) {
+  apply(x, count, [](Vector<double> v) { return log1p_of_any(v); });
 }

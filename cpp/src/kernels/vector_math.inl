@@ -29,11 +29,18 @@ template <class T>
 inline void store(T* p, Vector<T> v) {
   *reinterpret_cast<typename VectorOf<T>::Loose*>(p) = v;
 }
-template <class T>
+// v + the same with lanes i and i ^ half exchanged.
+template <class T, int half, int... i>
+inline Vector<T> fold(Vector<T> v, std::integer_sequence<int, i...>) {
+  return v + __builtin_shufflevector(v, v, (i ^ half)...);
+}
+template <class T, int half = width<T> / 2>
 inline T add_lanes(Vector<T> v) {
-  T total = v[0];
-  for (std::int64_t i = 1; i < width<T>; ++i) total += v[i];
-  return total;
+  if constexpr (half == 0) {
+    return v[0];
+  } else {
+    return add_lanes<T, half / 2>(fold<T, half>(v, std::make_integer_sequence<int, width<T>>()));
+  }
 }
 
 // ---- exp, for arguments <= 0 ----------------------------------------------------------------

@@ -17,8 +17,8 @@ namespace {
 
 const KernelTable<float> x86_64_v3_float = make_table<float>();
 const KernelTable<double> x86_64_v3_double = make_table<double>();
-const RandomTable x86_64_v3_random = {philox, exp_of_words, log_uniform_probability,
-                                      count_of_repeated, log};
+const RandomTable x86_64_v3_random = {
+    philox, exp_of_words, log_uniform_probability, count_of_repeated, log, log1p};
 const OptimizerTables x86_64_v3_optimizers = make_optimizer_tables();
 
 }  // namespace manyclass::kernels
