@@ -15,12 +15,6 @@ namespace manyclass {
 
 namespace {
 
-// Examples a block: enough for a wide product, few enough that a small batch makes two blocks.
-std::int64_t lanes_for(std::int64_t batch) {
-  if (batch >= 128) return 64;
-  return batch >= 64 ? 32 : kernels::lane_multiple;
-}
-
 constexpr std::int64_t candidates_per_tile = 42;  // whole register tiles of most targets
 constexpr std::int64_t most_candidates_per_task = 2 * candidates_per_tile;
 constexpr std::int64_t columns_per_task = 32;
@@ -31,6 +25,13 @@ constexpr std::int64_t rows_ahead = 8;
 constexpr double products_per_copy = 32.0;  // of one element from memory
 
 std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d; }
+
+// Examples a block: enough for a wide product, few enough that a small batch makes two blocks.
+std::int64_t lanes_for(std::int64_t batch) {
+  constexpr std::int64_t most = 4 * kernels::lane_multiple;
+  const std::int64_t half = std::max<std::int64_t>(1, divide_up(batch, 2));
+  return std::min(divide_up(half, kernels::lane_multiple) * kernels::lane_multiple, most);
+}
 
 // Small enough for each thread to have one, and for its gradients to stay in cache.
 std::int64_t candidates_per_task(std::int64_t num_sampled, int num_threads) {

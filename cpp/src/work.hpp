@@ -7,7 +7,7 @@ namespace manyclass {
 
 /// Waking a thread takes as long as about this many multiplications and additions, sharing a loop
 /// with one that is awake as long as so many.
-inline constexpr double products_per_wake = 2e6;
+inline constexpr double products_per_wake = 1.5e6;
 inline constexpr double products_per_share = 0.1e6;
 
 /// Up to `num_threads`, so many that each has `products_each` to do. Multiplications and additions
