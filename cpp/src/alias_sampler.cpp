@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <mutex>
 #include <utility>
 
 #include "manyclass/threads.hpp"
@@ -70,7 +71,7 @@ void AliasSampler::update(VectorView<const std::int64_t> indices,
   set_num_classes(table_.size());
 }
 
-void AliasSampler::add_mutexes(std::vector<std::shared_mutex*>& mutexes) const {
+void AliasSampler::add_mutexes(std::vector<ForkSafeMutex*>& mutexes) const {
   mutexes.push_back(&table_mutex_);
 }
 

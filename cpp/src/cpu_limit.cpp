@@ -92,11 +92,13 @@ std::optional<double> cpu_quota(const fs::path& proc_self_cgroup, const fs::path
   return least;
 }
 
+int processors_within(std::optional<double> quota, int processors) {
+  if (quota) processors = static_cast<int>(std::min<double>(std::ceil(*quota), processors));
+  return std::max(1, processors);
+}
+
 int available_processors() {
-  const int processors = std::max(1, affinity_processors());
-  const auto quota = cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup");
-  if (!quota) return processors;
-  return std::max(1, static_cast<int>(std::min<double>(std::ceil(*quota), processors)));
+  return processors_within(cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup"), affinity_processors());
 }
 
 }  // namespace manyclass

@@ -6,12 +6,13 @@
 
 namespace manyclass {
 
-void in_child_after_fork(void (*action)()) {
+void in_child_after_fork(void (*action)()) { around_fork(nullptr, nullptr, action); }
+
+void around_fork([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
+                 [[maybe_unused]] void (*in_child)()) {
 #if defined(__unix__) || defined(__APPLE__)
-  pthread_atfork(nullptr, nullptr, action);
-#else
-  static_cast<void>(action);  // no fork on this platform
-#endif
+  pthread_atfork(before, in_parent, in_child);
+#endif  // elsewhere there is no fork
 }
 
 }  // namespace manyclass

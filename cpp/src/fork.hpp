@@ -1,4 +1,4 @@
-// What must be made anew in a forked child.
+// What must be done when the process forks.
 #pragma once
 
 namespace manyclass {
@@ -6,5 +6,9 @@ namespace manyclass {
 /// Registers `action` to run in every child that this process forks from now on. It may only
 /// store to atomics.
 void in_child_after_fork(void (*action)());
+
+/// Registers actions of the thread that forks: before it does, and after it in the parent and in
+/// the child.
+void around_fork(void (*before)(), void (*in_parent)(), void (*in_child)());
 
 }  // namespace manyclass

@@ -48,7 +48,7 @@ void LearnedUnigramSampler::draw_into(PhiloxReader& reader, std::span<std::int64
   for (std::int64_t& id : out) id = tree_.pick(reader.uniform32(total));
 }
 
-void LearnedUnigramSampler::add_mutexes(std::vector<std::shared_mutex*>& mutexes) const {
+void LearnedUnigramSampler::add_mutexes(std::vector<ForkSafeMutex*>& mutexes) const {
   mutexes.push_back(&weights_mutex_);
 }
 

@@ -45,7 +45,7 @@ MixtureSampler::MixtureSampler(std::vector<MixturePart> parts, Seed seed)
   for (MixturePart& part : parts_) part.share /= sum;
 }
 
-void MixtureSampler::add_mutexes(std::vector<std::shared_mutex*>& mutexes) const {
+void MixtureSampler::add_mutexes(std::vector<ForkSafeMutex*>& mutexes) const {
   for (const MixturePart& part : parts_) part.sampler->add_mutexes(mutexes);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <mutex>
 #include <numeric>
 
 #include "kernels/random_kernels.hpp"
@@ -96,15 +97,15 @@ PhiloxStream Sampler::reserve(std::int64_t num_draws, std::optional<Seed> seed) 
   return mine;
 }
 
-std::vector<std::shared_lock<std::shared_mutex>> Sampler::hold_still() const {
-  std::vector<std::shared_mutex*> mutexes;
+std::vector<std::shared_lock<ForkSafeMutex>> Sampler::hold_still() const {
+  std::vector<ForkSafeMutex*> mutexes;
   add_mutexes(mutexes);
   // Each once and in one order: a mixture may hold the same sampler twice.
   std::sort(mutexes.begin(), mutexes.end(), std::less<>());
   mutexes.erase(std::unique(mutexes.begin(), mutexes.end()), mutexes.end());
-  std::vector<std::shared_lock<std::shared_mutex>> locks;
+  std::vector<std::shared_lock<ForkSafeMutex>> locks;
   locks.reserve(mutexes.size());
-  for (std::shared_mutex* mutex : mutexes) locks.emplace_back(*mutex);
+  for (ForkSafeMutex* mutex : mutexes) locks.emplace_back(*mutex);
   return locks;
 }
 

@@ -39,7 +39,7 @@ std::int64_t WeightTree::pick(std::int64_t position) const {
            static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(num_blocks_)));
        step > 0; step /= 2) {
     if (block + step > num_blocks_) continue;
-    const std::int64_t sum = step * block_size + sums_[block + step];
+    const std::int64_t sum = step * block_size + sums_.get()[block + step];
     if (position < sum) continue;
     position -= sum;
     block += step;
@@ -50,10 +50,10 @@ std::int64_t WeightTree::pick(std::int64_t position) const {
 }
 
 void WeightTree::increment(std::int64_t class_id) {
-  ++added_[class_id];
+  ++added_.get()[class_id];
   ++total_;
   for (std::int64_t b = class_id / block_size + 1; b <= num_blocks_; b += lowest_bit(b)) {
-    ++sums_[b];
+    ++sums_.get()[b];
   }
 }
 
@@ -70,12 +70,12 @@ void WeightTree::assign(VectorView<const std::int64_t> weights) {
           most_total);
   std::fill_n(sums_.get(), num_blocks_ + 1, 0U);
   for (std::int64_t c = 0; c < size_; ++c) {
-    added_[c] = static_cast<std::uint32_t>(weights[c] - 1);
-    sums_[c / block_size + 1] += added_[c];
+    added_.get()[c] = static_cast<std::uint32_t>(weights[c] - 1);
+    sums_.get()[c / block_size + 1] += added_.get()[c];
   }
   for (std::int64_t b = 1; b <= num_blocks_; ++b) {
     const std::int64_t parent = b + lowest_bit(b);
-    if (parent <= num_blocks_) sums_[parent] += sums_[b];
+    if (parent <= num_blocks_) sums_.get()[parent] += sums_.get()[b];
   }
   total_ = total;
 }

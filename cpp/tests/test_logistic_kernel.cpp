@@ -29,7 +29,7 @@ TEST_CASE_TEMPLATE("column_logistic: sigmoid and softplus are within 4 ulp at ev
   const auto z = logits_of_all_sizes<T>(rows * lanes, 6);
   on_every_target<T>([&](const KernelTable<T>& kernel) {
     for (std::size_t r = 0; r < rows; ++r) {
-      std::vector<T> sigmoid(z.begin() + r * lanes, z.begin() + (r + 1) * lanes);
+      std::vector<T> sigmoid(z.data() + r * lanes, z.data() + (r + 1) * lanes);
       std::vector<T> softplus(lanes, T{0});
       kernel.column_logistic(sigmoid.data(), 1, lanes, softplus.data());
       for (std::size_t l = 0; l < lanes; ++l) {

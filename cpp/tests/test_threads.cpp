@@ -1,6 +1,4 @@
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -80,6 +78,64 @@ TEST_CASE("The first exception arrives after all tasks have ended") {
   CHECK(every_index_once(100, 4));
 }
 
+TEST_CASE("Whoever throws, one exception arrives and nobody is at work any more") {
+  const auto caller = std::this_thread::get_id();
+  for (const bool in_caller : {true, false}) {
+    for (int round = 0; round < 20; ++round) {
+      std::atomic<int> running{0};
+      std::atomic<bool> thrown{false};
+      const auto task = [&](std::int64_t, int) {
+        ++running;
+        const bool mine = (std::this_thread::get_id() == caller) == in_caller;
+        // Nobody goes on before the one thread that is to throw has come in.
+        while (!mine && !thrown) std::this_thread::yield();
+        --running;
+        if (mine) {
+          thrown = true;
+          throw std::out_of_range("mine");
+        }
+      };
+      CHECK_THROWS_AS(parallel_for(100, 3, task), std::out_of_range);
+      CHECK(running == 0);
+    }
+  }
+}
+
+TEST_CASE("All tasks throw: one exception arrives, whatever its type") {
+  CHECK_THROWS_AS(parallel_for(100, 4, [](std::int64_t i, int) { throw i; }), std::int64_t);
+  CHECK_THROWS_AS(parallel_for(1, 4, [](std::int64_t i, int) { throw i; }), std::int64_t);
+  CHECK(every_index_once(100, 4));
+}
+
+TEST_CASE("An exception of a nested loop passes through both") {
+  std::atomic<int> outer{0};
+  CHECK_THROWS_AS(parallel_for(8, 4,
+                               [&](std::int64_t, int) {
+                                 ++outer;
+                                 parallel_for(10, 4, [](std::int64_t k, int) {
+                                   if (k == 3) throw std::runtime_error("inner");
+                                 });
+                               }),
+                  std::runtime_error);
+  CHECK(outer >= 1);
+  CHECK(every_index_once(100, 4));
+}
+
+TEST_CASE("After a loop that threw, loops of the same thread are shared out again") {
+  CHECK_THROWS(parallel_for(1, 1, [](std::int64_t, int) { throw 1; }));
+  CHECK_THROWS(parallel_for(10, 4, [](std::int64_t, int) { throw 1; }));
+  std::atomic<int> others{0};
+  const auto caller = std::this_thread::get_id();
+  // Both tasks wait for each other, which only two threads can do.
+  std::atomic<int> met{0};
+  parallel_for(2, 2, [&](std::int64_t, int) {
+    ++met;
+    while (met < 2) std::this_thread::yield();
+    others += std::this_thread::get_id() != caller;
+  });
+  CHECK(others == 1);
+}
+
 TEST_CASE("Loops of many threads at once do not disturb each other") {
   std::atomic<int> good{0};
   std::vector<std::thread> callers;
@@ -91,19 +147,6 @@ TEST_CASE("Loops of many threads at once do not disturb each other") {
   for (auto& caller : callers) caller.join();
   CHECK(good == 8 * 50);
 }
-
-#if !defined(__SANITIZE_THREAD__)  // which does not support threads after a fork
-TEST_CASE("A forked child has threads of its own") {
-  REQUIRE(every_index_once(100, 4));
-  const pid_t child = fork();
-  if (child == 0) _exit(every_index_once(100, 4) ? 0 : 1);
-  int status = -1;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
-  CHECK(every_index_once(100, 4));
-}
-#endif
 
 TEST_CASE("Interrupt checks run in the caller and may stop the work") {
   static std::thread::id caller;

@@ -32,7 +32,8 @@ class Sampler:
 
     Each call continues the stream, as TensorFlow's ops do. A ``seed`` given to a call starts the
     stream anew there, and later calls continue from it. Streams are those of TensorFlow: a seed
-    gives its own candidates, id for id. All methods may be called from several threads at once.
+    gives its own candidates, id for id. All methods may be called from several threads at once, and
+    in a forked child, which has the sampler as it was at the fork.
     A deep copy, or what is read back from a pickle, continues with the same ids; ``copy.copy``
     shares the stream.
     """

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <shared_mutex>
 #include <span>
 #include <vector>
 
@@ -34,7 +33,7 @@ class AliasSampler final : public Sampler {
   void update(VectorView<const std::int64_t> indices, VectorView<const double> weights);
 
  protected:
-  void add_mutexes(std::vector<std::shared_mutex*>& mutexes) const override;
+  void add_mutexes(std::vector<ForkSafeMutex*>& mutexes) const override;
   double probability_of(std::int64_t class_id) const override;
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
   void draw_from(PhiloxStream stream, std::span<std::int64_t> out) const override;
@@ -44,7 +43,7 @@ class AliasSampler final : public Sampler {
  private:
   void draw_task(PhiloxStream place, std::int64_t* out, std::int64_t count) const;
 
-  mutable std::shared_mutex table_mutex_;
+  mutable ForkSafeMutex table_mutex_;
   BlockAliasTable table_;
 };
 

@@ -1,7 +1,6 @@
 // A sampler that learns how often classes occur from the labels that it is shown.
 #pragma once
 
-#include <shared_mutex>
 #include <vector>
 
 #include "manyclass/samplers.hpp"
@@ -26,11 +25,11 @@ class LearnedUnigramSampler final : public Sampler {
   double probability_of(std::int64_t class_id) const override;
   float count_probability(std::int64_t class_id) const override;
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;
-  void add_mutexes(std::vector<std::shared_mutex*>& mutexes) const override;
+  void add_mutexes(std::vector<ForkSafeMutex*>& mutexes) const override;
   void learn(MatrixView<const std::int64_t> true_classes) override;
 
  private:
-  mutable std::shared_mutex weights_mutex_;
+  mutable ForkSafeMutex weights_mutex_;
   WeightTree tree_;
 };
 

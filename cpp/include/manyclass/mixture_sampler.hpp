@@ -28,7 +28,7 @@ class MixtureSampler final : public Sampler {
 
  protected:
   double probability_of(std::int64_t class_id) const override;
-  void add_mutexes(std::vector<std::shared_mutex*>& mutexes) const override;
+  void add_mutexes(std::vector<ForkSafeMutex*>& mutexes) const override;
   /// Refuses parts that have grown.
   void check_usable() const override;
   void draw_into(PhiloxReader& reader, std::span<std::int64_t> out) const override;

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <span>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "manyclass/alias_table.hpp"
+#include "manyclass/fork_safe_mutex.hpp"
 #include "manyclass/random.hpp"
 #include "manyclass/views.hpp"
 
@@ -68,7 +68,7 @@ class Sampler {
   // A sampler whose weights change guards them with a mutex of its own; the functions below are
   // called with it, `learn` without.
 
-  virtual void add_mutexes(std::vector<std::shared_mutex*>&) const {}
+  virtual void add_mutexes(std::vector<ForkSafeMutex*>&) const {}
   /// Throws std::invalid_argument if no draw can be made as things are.
   virtual void check_usable() const {}
   virtual double probability_of(std::int64_t class_id) const = 0;
@@ -97,7 +97,7 @@ class Sampler {
   friend class MixtureSampler;  // draws from its parts
 
   /// Keeps the weights as they are for as long as the locks live.
-  std::vector<std::shared_lock<std::shared_mutex>> hold_still() const;
+  std::vector<std::shared_lock<ForkSafeMutex>> hold_still() const;
   void check_sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
                     bool unique, std::string_view argument) const;
   void add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
@@ -116,7 +116,7 @@ class Sampler {
                              std::int64_t num_kept) const;
 
   std::atomic<std::int64_t> num_classes_;
-  mutable std::mutex mutex_;
+  mutable ForkSafeMutex mutex_;
   PhiloxStream stream_;
 };
 

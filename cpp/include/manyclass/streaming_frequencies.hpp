@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <limits>
-#include <mutex>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "manyclass/fork_safe_mutex.hpp"
 #include "manyclass/views.hpp"
 
 namespace manyclass {
@@ -56,7 +56,7 @@ class StreamingFrequencies {
   double left_after(std::int64_t num_labels) const;
   double count_now(std::size_t class_id) const;
 
-  mutable std::mutex mutex_;
+  mutable ForkSafeMutex mutex_;
   double half_life_;
   State state_;
 };

@@ -25,7 +25,9 @@ class WeightTree {
 
   std::int64_t size() const { return size_; }
   std::int64_t total() const { return total_; }
-  std::int64_t weight(std::int64_t class_id) const { return 1 + std::int64_t{added_[class_id]}; }
+  std::int64_t weight(std::int64_t class_id) const {
+    return 1 + std::int64_t{added_.get()[class_id]};
+  }
 
   /// The class whose weights hold `position`, in [0, total()), when all weights are laid one after
   /// another.

@@ -66,20 +66,15 @@ const Target& chosen_target() {
 
 template <>
 const KernelTable<float>& table() {
-  static const KernelTable<float>& chosen = *chosen_target().table_float;
-  return chosen;
+  return *chosen_target().table_float;
 }
 
 template <>
 const KernelTable<double>& table() {
-  static const KernelTable<double>& chosen = *chosen_target().table_double;
-  return chosen;
+  return *chosen_target().table_double;
 }
 
-const RandomTable& random_table() {
-  static const RandomTable& chosen = *chosen_target().table_random;
-  return chosen;
-}
+const RandomTable& random_table() { return *chosen_target().table_random; }
 
 const OptimizerTables& optimizer_tables() {
   static const OptimizerTables& chosen = *chosen_target().optimizers;
