@@ -117,16 +117,17 @@ def test_interrupted_step_gives_its_memory_back() -> None:
 def rss():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
 sizes = []
-for _ in range(4):
+for _ in range(10):
     interrupt_after(0.3)
     try:
         work(2)
     except KeyboardInterrupt:
         sizes.append(rss())
-print(len(sizes), sizes[-1] - sizes[0] < 2**25)
+# The first rounds fill what is kept for later calls.
+print(len(sizes), sizes[-1] - max(sizes[:5]) < 2**25)
 """
     )
-    assert child.stdout.split() == ["4", "True"], child.stderr
+    assert child.stdout.split() == ["10", "True"], child.stderr
 
 
 @pytest.mark.parametrize("call", ["loss", "step"])
