@@ -3,6 +3,7 @@
 //
 //     machine_limits <threads>  ->  GFLOP/s, GB/s
 #include <algorithm>
+#include <barrier>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -26,18 +27,26 @@ double seconds() {
   return std::chrono::duration<double>(now).count();
 }
 
-// Calls work(thread) on all threads, and returns the least time of some rounds.
+// Calls work(thread) on all threads, and returns the least time of some rounds. Threads live for
+// all rounds: it takes a while until the system has given each a processor of its own.
 template <class Work>
 double best_time(int threads, Work work) {
+  constexpr int rounds = 30;
+  std::barrier together(threads);
   double best = 1e9;
-  for (int round = 0; round < 15; ++round) {
-    const double start = seconds();
-    std::vector<std::thread> others;
-    for (int t = 1; t < threads; ++t) others.emplace_back([&, t] { work(t); });
-    work(0);
-    for (auto& other : others) other.join();
-    best = std::min(best, seconds() - start);
-  }
+  const auto run = [&](int t) {
+    for (int round = 0; round < rounds; ++round) {
+      together.arrive_and_wait();
+      const double start = seconds();
+      work(t);
+      together.arrive_and_wait();
+      if (t == 0) best = std::min(best, seconds() - start);
+    }
+  };
+  std::vector<std::thread> others;
+  for (int t = 1; t < threads; ++t) others.emplace_back(run, t);
+  run(0);
+  for (auto& other : others) other.join();
   return best;
 }
 
@@ -69,11 +78,11 @@ float read(const std::vector<Vector>& memory) {
 
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::max(1, std::atoi(argv[1])) : 1;
-  constexpr long count = 4'000'000;
+  constexpr long count = 6'000'000;
   const double product_time = best_time(threads, [](int) { multiply_and_add(count); });
   const double products = 2.0 * 12 * lanes * static_cast<double>(count) * threads;
 
-  constexpr std::size_t bytes = std::size_t{256} << 20;  // for each thread, far beyond all caches
+  constexpr std::size_t bytes = std::size_t{128} << 20;  // for each thread, far beyond all caches
   std::vector<std::vector<Vector>> memory(static_cast<std::size_t>(threads));
   for (auto& part : memory) part.assign(bytes / vector_bytes, Vector{} + 1.0F);
   volatile float unused = 0.0F;

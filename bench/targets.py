@@ -1,10 +1,11 @@
 """The speed of a sampled training step on each instruction set that this processor runs.
 
-One process for each target (MANYCLASS_TARGET is read at import) repeats the step when it is told
-to, so that the targets' steps are interleaved. Prints a Markdown table of medians, with the speed
-as a fraction of the best target's.
+One process for each target (MANYCLASS_TARGET is read at import) repeats the step for a while when
+it is told to, in turns with the others. The first quarter of a turn is not timed: its threads and
+its data have to come back. Prints a Markdown table of medians, with the speed as a fraction of the
+best target's.
 
-    python bench/targets.py [--shapes 256x1024x128 ...] [--threads 2] [--steps 60] [--json F]
+    python bench/targets.py [--shapes 256x1024x128 ...] [--threads 2] [--rounds 10] [--json F]
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from tqdm import tqdm
 import manyclass as mc
 
 NUM_CLASSES = 10**6
+TURN = 0.2  # seconds
 SHAPES = ["32x256x128", "128x64x64", "256x1024x128", "1024x512x128"]
 
 
 def serve(shape: str, threads: int) -> None:
-    """Answer each line of standard input with the seconds of one step."""
+    """Answer each line of standard input with the seconds of the steps of a turn."""
     batch, candidates, dim = (int(size) for size in shape.split("x"))
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((NUM_CLASSES, dim), dtype=np.float32)
@@ -35,7 +37,8 @@ def serve(shape: str, threads: int) -> None:
     biases = np.zeros(NUM_CLASSES, np.float32)
     inputs = rng.standard_normal((batch, dim), dtype=np.float32)
     sampler = mc.LogUniformSampler(NUM_CLASSES, seed=1)
-    for _ in sys.stdin:
+
+    def step() -> float:
         labels = sampler.draw(batch).reshape(-1, 1)
         start = time.perf_counter()
         mc.sampled_softmax_loss_and_grad(
@@ -48,7 +51,16 @@ def serve(shape: str, threads: int) -> None:
             sampler=sampler,
             num_threads=threads,
         )
-        print(time.perf_counter() - start, flush=True)
+        return time.perf_counter() - start
+
+    for _ in sys.stdin:
+        begin = time.perf_counter()
+        while time.perf_counter() < begin + TURN / 4:
+            step()
+        times = [step()]
+        while time.perf_counter() < begin + TURN:
+            times.append(step())
+        print(*times, flush=True)
 
 
 class Child:
@@ -65,35 +77,35 @@ class Child:
         )
         self.seconds: list[float] = []
 
-    def step(self) -> None:
-        """Run one step."""
+    def turn(self) -> None:
+        """Run steps for a while."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        self.seconds.append(float(self._process.stdout.readline()))
+        self.seconds += map(float, self._process.stdout.readline().split())
 
     def close(self) -> None:
         """End the process."""
         self._process.communicate()
 
 
-def medians(shape: str, targets: list[str], threads: int, steps: int) -> dict[str, float]:
+def medians(shape: str, targets: list[str], threads: int, rounds: int) -> dict[str, float]:
     """Return the median seconds of a step on each target."""
     children = {target: Child(target, shape, threads) for target in targets}
-    for _ in range(steps + 5):
+    for _ in range(rounds):
         for child in children.values():
-            child.step()
+            child.turn()
     for child in children.values():
         child.close()
-    return {target: float(np.median(child.seconds[5:])) for target, child in children.items()}
+    return {target: float(np.median(child.seconds)) for target, child in children.items()}
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shapes", nargs="+", default=SHAPES, help="batch x candidates x dim")
     parser.add_argument("--threads", type=int, default=mc.get_num_threads())
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--json")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -106,7 +118,7 @@ def main() -> None:
         return
     targets = [name for name in mc.show_config()["targets"] if name != "reference"]
     results = {
-        shape: medians(shape, targets, args.threads, args.steps)
+        shape: medians(shape, targets, args.threads, args.rounds)
         for shape in tqdm(args.shapes, unit="shape")
     }
     print(f"{args.threads} threads, {NUM_CLASSES:,} classes\n")
