@@ -35,7 +35,7 @@ import numpy as np
 from tqdm import tqdm
 
 import manyclass as mc
-from machine import OtherLoad, describe, summary
+from machine import OtherLoad, describe, summary, warn_if_busy
 from peers import PEERS, installed, make_step, packages
 from peers.problem import Problem, Result, Shape, Step, make_problem, make_table
 from turns import Timing, Turns
@@ -56,7 +56,6 @@ BEST_OF = {
     "PyTorch, the fastest of three": ("PyTorch eager", "PyTorch compiled", "PyTorch closed form"),
 }
 TOLERANCE = 1e-5
-QUIET = 0.05
 
 Means = dict[str, dict[str, float]]
 
@@ -246,9 +245,7 @@ def main() -> None:
         print_means(means_by_group(measured))
     software = summary(packages(names))
     print(f"\n{args.num_classes:,} classes, float32, {args.threads} threads; {software}")
-    busiest = max(one.other_load for one in measured)
-    if busiest > QUIET:
-        print(f"{busiest:.0%} of the processors' time went to others: not to be relied upon")
+    warn_if_busy(max(one.other_load for one in measured))
     if args.json:
         args.json.write_text(json.dumps(report(args, names, measured), indent=1), "utf-8")
         print(args.json)

@@ -14,17 +14,19 @@ from threadpoolctl import threadpool_info
 import manyclass as mc
 
 # Variables that change what is measured.
-PREFIXES = ("GOMP_", "KMP_", "MALLOC_", "MANYCLASS_", "MKL_", "OMP_", "OPENBLAS_", "TF_", "TORCH")
+PREFIXES = ("GOMP_", "KMP_", "MALLOC_", "MANYCLASS_", "MKL_", "OMP_", "OPENBLAS_", "TF_ENABLE_")
 
 
 def describe(packages: Iterable[str]) -> dict[str, Any]:
     """Return the machine, the packages' versions, and what of the environment matters."""
+    left_out = ("num_threads", "platform")
+    config = {key: value for key, value in mc.show_config().items() if key not in left_out}
     return {
         "processor": _processor(),
         "processors": len(os.sched_getaffinity(0)),
         "caches": _caches(),
         "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
-        "manyclass": dict(mc.show_config()),
+        "manyclass": config,
         "versions": {name: _version(name) for name in packages},
         "numpy_blas": _blas(),
         "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(PREFIXES)},
@@ -64,6 +66,12 @@ class OtherLoad:
         return max(0.0, (busy - own) / total) if total else 0.0
 
 
+def warn_if_busy(share: float) -> None:
+    """Print a line if others took more than 5 % of the processors' time."""
+    if share > 0.05:
+        print(f"{share:.0%} of the processors' time went to others: not to be relied upon")
+
+
 def _version(package: str) -> str:
     """Return the version of an installed package by the name that it is imported under."""
     if package == "manyclass":
@@ -74,7 +82,8 @@ def _version(package: str) -> str:
 
 def _blas() -> list[dict[str, Any]]:
     """Return the libraries that NumPy multiplies with."""
-    return [info for info in threadpool_info() if info["user_api"] == "blas"]
+    libraries = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    return [{k: v for k, v in info.items() if k != "filepath"} for info in libraries]
 
 
 def _processor() -> str:

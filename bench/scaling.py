@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from machine import OtherLoad, describe, summary
+from machine import OtherLoad, describe, summary, warn_if_busy
 from peers.manyclass_step import ManyclassStep
 from peers.problem import NUM_BATCHES, make_problem, make_table
 from turns import Timing, Turns
 
-QUIET = 0.05
+Axis = dict[int, Timing]
 
 
 class Point(NamedTuple):
@@ -42,9 +42,6 @@ class Point(NamedTuple):
     def gigaflops(self, seconds: float) -> float:
         """Return what the three products over candidates make of the processor."""
         return 6e-9 * self.batch * self.candidates * self.dim / seconds
-
-
-Axis = dict[int, Timing]
 
 
 def axes_here() -> dict[str, tuple[int, ...]]:
@@ -157,8 +154,7 @@ def main() -> None:
     for axis, timings in measured.items():
         print_table(base, axis, timings)
     print(f"float32; {summary(['manyclass'])}")
-    if others > QUIET:
-        print(f"{others:.0%} of the processors' time went to others: not to be relied upon")
+    warn_if_busy(others)
     if args.json:
         report = {
             "machine": describe(["manyclass"]),
