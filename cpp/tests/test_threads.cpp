@@ -45,6 +45,17 @@ TEST_CASE("A lane is never in two calls at once") {
   CHECK(!shared);
 }
 
+TEST_CASE("Threads that were called for work, or sleep again, and work later") {
+  for (int round = 0; round < 200; ++round) {
+    manyclass::call_threads(4);
+    if (round % 3 == 1) std::this_thread::sleep_for(std::chrono::microseconds(200));
+    if (round % 2 == 0) REQUIRE(every_index_once(50, 1 + round % 5));
+  }
+  manyclass::call_threads(1);
+  parallel_for(4, 4, [](std::int64_t, int) { manyclass::call_threads(4); });
+  CHECK(every_index_once(1000, 4));
+}
+
 TEST_CASE("Nested loops run in their thread") {
   std::atomic<int> total{0};
   std::atomic<bool> moved{false};
