@@ -28,6 +28,7 @@ from manyclass.config import show_config
 from manyclass.evaluation import full_softmax_loss, full_softmax_loss_and_grad, label_ranks
 from manyclass.in_batch import InBatchSampler, StreamingFrequencies
 from manyclass.indexed_slices import IndexedSlices
+from manyclass.layer import SampledSoftmax
 from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_loss_and_grad
 from manyclass.mixture import MixtureSampler
 from manyclass.nce import nce_loss, nce_loss_and_grad
@@ -38,6 +39,7 @@ from manyclass.samplers import (
     SampledValues,
     UniformSampler,
 )
+from manyclass.serving import top_k
 from manyclass.threads import get_num_threads, set_num_threads
 from manyclass.unigram_samplers import LearnedUnigramSampler, UnigramSampler
 from manyclass.vocabulary_partitions import VocabularyPartition, VocabularyPartitions
@@ -56,6 +58,7 @@ __all__ = [
     "MixtureSampler",
     "RowOptimizer",
     "RowwiseAdagrad",
+    "SampledSoftmax",
     "SampledValues",
     "StreamingFrequencies",
     "UniformSampler",
@@ -78,5 +81,6 @@ __all__ = [
     "sampled_softmax_loss_and_grad",
     "set_num_threads",
     "show_config",
+    "top_k",
     "uniform_candidate_sampler",
 ]
