@@ -28,16 +28,19 @@ const char* dtype_of_inputs() {
 }
 
 template <class T>
+MatrixView<const T> read_weights(const py::array& shard, const Name& name) {
+  return read_matrix<T>(shard, name, "shape [num_classes, dim]", dtype_of_inputs<T>());
+}
+template <class T>
+MatrixView<const T> read_biases(const py::array& shard, const Name& name) {
+  return read_column<T>(shard, name, dtype_of_inputs<T>());
+}
+
+template <class T>
 OutputLayer<T> read_layer(const LayerArrays& arrays) {
   const PartitionStrategy strategy = partition_strategy(arrays.partition_strategy);
-  const auto read_rows = [](const py::array& shard, const Name& name) {
-    return read_matrix<T>(shard, name, "shape [num_classes, dim]", dtype_of_inputs<T>());
-  };
-  const auto read_biases = [](const py::array& shard, const Name& name) {
-    return read_column<T>(shard, name, dtype_of_inputs<T>());
-  };
-  return {read_table<T>(arrays.weights, strategy, "weights", read_rows),
-          read_table<T>(arrays.biases, strategy, "biases", read_biases)};
+  return {read_table<const T>(arrays.weights, strategy, "weights", read_weights<T>),
+          read_table<const T>(arrays.biases, strategy, "biases", read_biases<T>)};
 }
 
 template <class T>

@@ -18,4 +18,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_full_softmax(module);
   bind_phase_times(module);
   bind_row_optimizers(module);
+  bind_train_step(module);
 }

@@ -18,6 +18,7 @@ void bind_row_optimizers(pybind11::module_& module);
 void bind_sampled_loss(pybind11::module_& module);
 void bind_samplers(pybind11::module_& module);
 void bind_threads(pybind11::module_& module);
+void bind_train_step(pybind11::module_& module);
 void bind_vocabulary_file(pybind11::module_& module);
 void bind_vocabulary_walk(pybind11::module_& module);
 

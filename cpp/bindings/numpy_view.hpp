@@ -88,14 +88,18 @@ MatrixView<const T> read_column(const py::array& array, const Name& name,
   return {vector.data, vector.size, 1, vector.stride};
 }
 
-/// A view for writing: `array` must be writable and its rows must not overlap.
+/// A view of the array for writing: it must be writable and its rows must not overlap.
 template <class T>
-MatrixView<T> write_table(py::array array, const Name& name) {
-  const MatrixView<const T> view =
-      array.ndim() == 1 ? read_column<T>(array, name)
-                        : read_matrix<T>(array, name, "shape [num_classes, dim] or [num_classes]");
+MatrixView<T> writable(py::array array, const Name& name, MatrixView<const T> view) {
   check_writable(array, name);
   return {static_cast<T*>(array.mutable_data()), view.rows, view.cols, view.row_stride};
+}
+template <class T>
+MatrixView<T> write_table(const py::array& array, const Name& name) {
+  return writable<T>(
+      array, name,
+      array.ndim() == 1 ? read_column<T>(array, name)
+                        : read_matrix<T>(array, name, "shape [num_classes, dim] or [num_classes]"));
 }
 
 /// An uninitialised array that a call fills.
@@ -129,17 +133,17 @@ auto with_float_type(const py::array& array, const Name& name, Call call) {
 
 /// Calls `read(array, name)` for one array or for each of a list of shards.
 template <class T, class Read>
-RowsView<const T> read_table(const py::object& table, PartitionStrategy strategy, const Name& name,
-                             Read read) {
+RowsView<T> read_table(const py::object& table, PartitionStrategy strategy, const Name& name,
+                       Read read) {
   if (!py::isinstance<py::list>(table)) {
-    return RowsView<const T>(read(table.cast<py::array>(), name));
+    return RowsView<T>(read(table.cast<py::array>(), name));
   }
-  std::vector<MatrixView<const T>> shards;
+  std::vector<MatrixView<T>> shards;
   for (const py::handle shard : table) {
     const Name place = name + "[" + std::to_string(shards.size()) + "]";
     shards.push_back(read(shard.cast<py::array>(), place));
   }
-  return RowsView<const T>(std::move(shards), strategy, name);
+  return RowsView<T>(std::move(shards), strategy, name);
 }
 
 }  // namespace manyclass::bindings

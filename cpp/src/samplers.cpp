@@ -89,12 +89,21 @@ void Sampler::set_stream(PhiloxStream stream) {
   stream_ = stream;
 }
 
-PhiloxStream Sampler::reserve(std::int64_t num_draws, std::optional<Seed> seed) {
-  const std::lock_guard lock(mutex_);
-  if (seed) stream_ = PhiloxStream(*seed);
-  const PhiloxStream mine = stream_;
-  stream_.skip(blocks_of_call(num_draws));
-  return mine;
+PhiloxStream Sampler::Stretch::reserve(std::int64_t num_draws, std::optional<Seed> seed) {
+  const std::lock_guard lock(sampler_.mutex_);
+  PhiloxStream& stream = sampler_.stream_;
+  before_ = stream;
+  if (seed) stream = PhiloxStream(*seed);
+  const PhiloxStream first = stream;
+  stream.skip(sampler_.blocks_of_call(num_draws));
+  after_ = stream;
+  return first;
+}
+
+Sampler::Stretch::~Stretch() {
+  if (!before_) return;
+  const std::lock_guard lock(sampler_.mutex_);
+  if (sampler_.stream_ == *after_) sampler_.stream_ = *before_;
 }
 
 std::vector<std::shared_lock<ForkSafeMutex>> Sampler::hold_still() const {
@@ -159,37 +168,48 @@ void Sampler::add_counts(std::span<const std::int64_t> ids, std::int64_t num_sam
 }
 
 template <class T>
+SampledValuesOf<T> Sampler::draw_sample(MatrixView<const std::int64_t> true_classes,
+                                        std::int64_t num_sampled, bool unique,
+                                        std::optional<Seed> seed, std::string_view argument,
+                                        Stretch& stretch) const {
+  const PhaseClock clock(Phase::draw);
+  const auto still = hold_still();
+  check_sample(true_classes, num_sampled, unique, argument);
+  SampledValuesOf<T> result;
+  result.sampled_candidates.resize(static_cast<std::size_t>(num_sampled));
+  result.sampled_expected_count.reserve(static_cast<std::size_t>(num_sampled));
+  result.true_expected_count.reserve(num_entries(true_classes));
+  PhiloxReader reader(stretch.reserve(num_sampled, seed));
+  std::int64_t num_draws = num_sampled;
+  if (unique) {
+    num_draws = draw_unique(reader, result.sampled_candidates);
+  } else {
+    draw_into(reader, result.sampled_candidates);
+  }
+  add_counts(result.sampled_candidates, num_sampled, num_draws, result.sampled_expected_count);
+  for_each_run(true_classes, [&](std::span<const std::int64_t> labels) {
+    add_counts(labels, num_sampled, num_draws, result.true_expected_count);
+  });
+  return result;
+}
+
+template <class T>
 SampledValuesOf<T> Sampler::sample(MatrixView<const std::int64_t> true_classes,
                                    std::int64_t num_sampled, bool unique, std::optional<Seed> seed,
                                    std::string_view argument) {
-  const PhaseClock clock(Phase::draw);
-  SampledValuesOf<T> result;
-  {
-    const auto still = hold_still();
-    check_sample(true_classes, num_sampled, unique, argument);
-    result.sampled_candidates.resize(static_cast<std::size_t>(num_sampled));
-    result.sampled_expected_count.reserve(static_cast<std::size_t>(num_sampled));
-    result.true_expected_count.reserve(num_entries(true_classes));
-    PhiloxReader reader(reserve(num_sampled, seed));
-    std::int64_t num_draws = num_sampled;
-    if (unique) {
-      num_draws = draw_unique(reader, result.sampled_candidates);
-    } else {
-      draw_into(reader, result.sampled_candidates);
-    }
-    add_counts(result.sampled_candidates, num_sampled, num_draws, result.sampled_expected_count);
-    for_each_run(true_classes, [&](std::span<const std::int64_t> labels) {
-      add_counts(labels, num_sampled, num_draws, result.true_expected_count);
-    });
-  }
+  Stretch stretch(*this);
+  auto result = draw_sample<T>(true_classes, num_sampled, unique, seed, argument, stretch);
   learn(true_classes);
+  stretch.keep();
   return result;
 }
 
 void Sampler::draw(std::span<std::int64_t> out, std::optional<Seed> seed) {
   const auto still = hold_still();
   check_usable();
-  draw_from(reserve(static_cast<std::int64_t>(out.size()), seed), out);
+  Stretch stretch(*this);
+  draw_from(stretch.reserve(static_cast<std::int64_t>(out.size()), seed), out);
+  stretch.keep();
 }
 
 void Sampler::draw_from(PhiloxStream stream, std::span<std::int64_t> out) const {
@@ -256,6 +276,8 @@ void LogUniformSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> 
   }
 }
 
+template SampledValues Sampler::draw_sample(MatrixView<const std::int64_t>, std::int64_t, bool,
+                                            std::optional<Seed>, std::string_view, Stretch&) const;
 #define MANYCLASS_INSTANTIATE(T)                                                                  \
   template SampledValuesOf<T> Sampler::sample(MatrixView<const std::int64_t>, std::int64_t, bool, \
                                               std::optional<Seed>, std::string_view);             \

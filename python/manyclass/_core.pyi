@@ -213,3 +213,21 @@ def apply_row_updates(
     clip_norm: float | None,
     num_threads: int,
 ) -> None: ...
+def sampled_softmax_train_step(
+    weights: Table,
+    biases: Table,
+    labels: Array,
+    inputs: Array,
+    candidates: Candidates,
+    remove_accidental_hits: bool,
+    mask_repeats: bool,
+    log_q_correction: str,
+    partition_strategy: str,
+    num_threads: int,
+    grad_loss: Array | None,
+    rule: RowRule,
+    weights_state: list[list[Array]],
+    biases_state: list[list[Array]],
+    learning_rate: float,
+    clip_norm: float | None,
+) -> tuple[Array, Array]: ...

@@ -25,6 +25,10 @@ from manyclass.threads import thread_argument
 GivenValues: TypeAlias = SampledValues | tuple[ArrayLike, ArrayLike, ArrayLike]
 
 
+# remove_accidental_hits, mask_repeats, log_q_correction, partition_strategy, num_threads.
+LossOptions: TypeAlias = tuple[bool, bool, str, str, int]
+
+
 class SampledArguments(NamedTuple):
     """The arrays of a step, in the core's order."""
 
@@ -62,7 +66,7 @@ def read_options(
     log_q_correction: str,
     partition_strategy: str,
     num_threads: int | None,
-) -> tuple[bool, bool, str, str, int]:
+) -> LossOptions:
     """Return what follows the arrays, in the core's order."""
     return (
         as_flag(remove_accidental_hits, "remove_accidental_hits"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, IdArray, Table, as_array, as_ids
 from manyclass._layer_tables import (
     as_biases_table,
@@ -15,13 +16,21 @@ from manyclass._layer_tables import (
     dtype_of,
     new_dtype,
     new_weights,
+    shards_of,
 )
-from manyclass._sampled_arguments import GivenValues
+from manyclass._sampled_arguments import (
+    GivenValues,
+    LossOptions,
+    SampledArguments,
+    read_arguments,
+    read_options,
+    slices_of,
+)
 from manyclass._scalars import as_flag, as_integer, as_name
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.evaluation import full_softmax_loss, label_ranks
-from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_loss_and_grad
-from manyclass.row_optimizer import RowOptimizer
+from manyclass.losses import Gradients
+from manyclass.row_optimizer import RowOptimizer, StateArrays
 from manyclass.samplers import LogUniformSampler, Sampler
 from manyclass.serving import top_k
 
@@ -151,20 +160,28 @@ class SampledSoftmax:
         TypeError
             If a dtype is another.
         """
-        if self.optimizer is None:
+        optimizer = self.optimizer
+        if optimizer is None:
             raise ValueError("the layer has no optimizer; set one, such as Adagrad(0.1)")
-        loss, gradients = self.loss_and_grad(
-            inputs,
-            labels,
-            sampled_values=sampled_values,
-            grad_loss=grad_loss,
-            num_threads=num_threads,
-        )
-        self.optimizer.step(
-            [(self.weights, gradients.weights), (self.biases, gradients.biases)],
-            num_threads=num_threads,
-        )
-        return loss, gradients.inputs
+        arguments, options = self._arguments(inputs, labels, sampled_values, num_threads)
+        upstream = _as_grad_loss(grad_loss, arguments.inputs)
+        weights, biases = shards_of(self.weights), shards_of(self.biases)
+
+        def apply(
+            rule: _core.RowRule, states: StateArrays, learning_rate: float, clip_norm: float | None
+        ) -> tuple[Array, Array]:
+            return _core.sampled_softmax_train_step(
+                *arguments,
+                *options,
+                upstream,
+                rule,
+                states[: len(weights)],
+                states[len(weights) :],
+                learning_rate,
+                clip_norm,
+            )
+
+        return optimizer._step_with(weights + biases, apply)
 
     def loss(
         self,
@@ -183,11 +200,8 @@ class SampledSoftmax:
         array, shape [batch]
             In the dtype of inputs.
         """
-        return sampled_softmax_loss(
-            *self._arguments(inputs, labels, sampled_values),
-            **self._options(sampled_values),
-            num_threads=num_threads,
-        )
+        arguments, options = self._arguments(inputs, labels, sampled_values, num_threads)
+        return _core.sampled_softmax_loss(*arguments, *options)
 
     def loss_and_grad(
         self,
@@ -210,15 +224,14 @@ class SampledSoftmax:
         gradients : Gradients
             As `sampled_softmax_loss_and_grad` returns them.
         """
-        if grad_loss is None:
-            rows = as_array(inputs, "inputs")
-            batch = len(rows) if rows.ndim else 0
-            grad_loss = np.full(batch, 1.0 / max(batch, 1), rows.dtype)
-        return sampled_softmax_loss_and_grad(
-            *self._arguments(inputs, labels, sampled_values),
-            **self._options(sampled_values),
-            num_threads=num_threads,
-            grad_loss=grad_loss,
+        arguments, options = self._arguments(inputs, labels, sampled_values, num_threads)
+        loss, weight_slices, bias_slices, grad_inputs = _core.sampled_softmax_loss_and_grad(
+            *arguments, *options, _as_grad_loss(grad_loss, arguments.inputs)
+        )
+        return loss, Gradients(
+            slices_of(arguments.weights, weight_slices),
+            slices_of(arguments.biases, bias_slices),
+            grad_inputs,
         )
 
     def full_loss(
@@ -299,31 +312,33 @@ class SampledSoftmax:
         )
 
     def _arguments(
-        self, inputs: ArrayLike, labels: ArrayLike, sampled_values: GivenValues | None
-    ) -> tuple[Any, ...]:
+        self,
+        inputs: ArrayLike,
+        labels: ArrayLike,
+        sampled_values: GivenValues | None,
+        num_threads: int | None,
+    ) -> tuple[SampledArguments, LossOptions]:
         targets = _as_columns(labels)
-        num_sampled = self.num_sampled
-        if isinstance(sampled_values, tuple | list) and sampled_values:
-            num_sampled = len(sampled_values[0])
-        return (
+        arguments = read_arguments(
             self.weights,
             self.biases,
             targets,
             inputs,
-            num_sampled,
+            self.num_sampled if sampled_values is None else len(sampled_values[0]),
             self.num_classes,
             targets.shape[-1],
             sampled_values,
+            self.sampler if sampled_values is None else None,
+            None,
         )
-
-    def _options(self, sampled_values: GivenValues | None) -> dict[str, Any]:
-        return {
-            "remove_accidental_hits": self.remove_accidental_hits,
-            "sampler": self.sampler if sampled_values is None else None,
-            "partition_strategy": self.partition_strategy,
-            "log_q_correction": self.log_q_correction,
-            "mask_repeats": self.mask_repeats,
-        }
+        options = read_options(
+            self.remove_accidental_hits,
+            self.mask_repeats,
+            self.log_q_correction,
+            self.partition_strategy,
+            num_threads,
+        )
+        return arguments, options
 
     def __repr__(self) -> str:
         return f"SampledSoftmax({self.num_classes}, {self.dim}, num_sampled={self.num_sampled})"
@@ -333,3 +348,11 @@ def _as_columns(labels: ArrayLike) -> IdArray:
     """Return labels as a matrix; a vector is one of one column."""
     targets = as_ids(labels, "labels")
     return targets[:, np.newaxis] if targets.ndim == 1 else targets
+
+
+def _as_grad_loss(grad_loss: ArrayLike | None, inputs: Array) -> Array:
+    """Return the gradient of what is minimised; by default that of the mean."""
+    if grad_loss is not None:
+        return as_array(grad_loss, "grad_loss")
+    batch = len(inputs) if inputs.ndim else 0
+    return np.full(batch, 1.0 / max(batch, 1), inputs.dtype)

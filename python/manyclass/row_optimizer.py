@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, as_array
@@ -15,6 +15,9 @@ from manyclass.indexed_slices import IndexedSlices
 from manyclass.threads import thread_argument
 
 LearningRate: TypeAlias = float | Callable[[int], float]
+# The tables of a rule's state, for each array that a step updates.
+StateArrays: TypeAlias = list[list[Array]]
+_Result = TypeVar("_Result")
 
 
 class RowOptimizer(ABC):
@@ -214,22 +217,33 @@ class RowOptimizer(ABC):
 
     def _take_step(self, parts: list[Part], num_threads: int | None) -> None:
         check_all_different(parts)
-        rule = self._rule()
-        tables = rule.state_tables()
-        states = [self._states.of(part[0], tables) for part in parts]
-        _core.apply_row_updates(
-            rule,
-            [
-                (variable, list(state.values()), indices, values, place)
+        threads = thread_argument(num_threads)
+
+        def apply(
+            rule: _core.RowRule, states: StateArrays, learning_rate: float, clip_norm: float | None
+        ) -> None:
+            updates = [
+                (variable, state, indices, values, place)
                 for (variable, indices, values, place), state in zip(parts, states, strict=True)
-            ],
-            self._rate_now(),
-            self._clip_norm,
-            thread_argument(num_threads),
-        )
-        for part, state in zip(parts, states, strict=True):
-            self._states.keep(part[0], state)
+            ]
+            _core.apply_row_updates(rule, updates, learning_rate, clip_norm, threads)
+
+        self._step_with([part[0] for part in parts], apply)
+
+    def _step_with(
+        self,
+        variables: list[Array],
+        apply: Callable[[_core.RowRule, StateArrays, float, float | None], _Result],
+    ) -> _Result:
+        """Have ``apply(rule, states, learning_rate, clip_norm)`` take one step on variables."""
+        rule = self._rule()
+        states = [self._states.of(variable, rule.state_tables()) for variable in variables]
+        arrays: StateArrays = [list(state.values()) for state in states]
+        result = apply(rule, arrays, self._rate_now(), self._clip_norm)
+        for variable, state in zip(variables, states, strict=True):
+            self._states.keep(variable, state)
         self.iterations += 1
+        return result
 
     def _rate_now(self) -> float:
         rate = self._learning_rate

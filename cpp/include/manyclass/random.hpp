@@ -16,6 +16,8 @@ std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
 struct Seed {
   std::uint64_t first = 0;
   std::uint64_t second = 0;
+
+  bool operator==(const Seed&) const = default;
 };
 
 /// A place in a stream of Philox blocks: the seed and the number of blocks passed.
@@ -28,6 +30,8 @@ class PhiloxStream {
   void skip(std::uint64_t blocks);
   /// The four words of the block `ahead` of this place.
   std::array<std::uint32_t, 4> words(std::uint64_t ahead = 0) const;
+
+  bool operator==(const PhiloxStream&) const = default;
 
  private:
   Seed seed_;

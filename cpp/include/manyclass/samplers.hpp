@@ -95,6 +95,26 @@ class Sampler {
 
  private:
   friend class MixtureSampler;  // draws from its parts
+  friend class TentativeSample;
+
+  /// The part of the stream that a call uses: put back in the end, if the call has not kept it
+  /// and no other has moved the stream meanwhile.
+  class Stretch {
+   public:
+    explicit Stretch(Sampler& sampler) : sampler_(sampler) {}
+    ~Stretch();
+    Stretch(const Stretch&) = delete;
+    Stretch& operator=(const Stretch&) = delete;
+
+    /// Moves the stream on for so many draws; returns where they begin.
+    PhiloxStream reserve(std::int64_t num_draws, std::optional<Seed> seed);
+    void keep() { before_.reset(); }
+
+   private:
+    Sampler& sampler_;
+    std::optional<PhiloxStream> before_;
+    std::optional<PhiloxStream> after_;
+  };
 
   /// Keeps the weights as they are for as long as the locks live.
   std::vector<std::shared_lock<ForkSafeMutex>> hold_still() const;
@@ -104,7 +124,11 @@ class Sampler {
                   std::int64_t num_draws, std::vector<float>& counts) const;
   void add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
                   std::int64_t num_draws, std::vector<double>& counts) const;
-  PhiloxStream reserve(std::int64_t num_draws, std::optional<Seed> seed);
+  /// `sample`, but for what the sampler learns.
+  template <class T>
+  SampledValuesOf<T> draw_sample(MatrixView<const std::int64_t> true_classes,
+                                 std::int64_t num_sampled, bool unique, std::optional<Seed> seed,
+                                 std::string_view argument, Stretch& stretch) const;
   std::int64_t draw_unique(PhiloxReader& reader, std::span<std::int64_t> out) const;
   struct Rejection {
     std::int64_t num_kept;

@@ -62,6 +62,18 @@ class RowsView {
   RowsView(std::vector<MatrixView<T>> shards, PartitionStrategy strategy,
            const std::string& argument);
 
+  operator RowsView<const T>() const
+    requires(!std::is_const_v<T>)
+  {
+    RowsView<const T> rows;
+    rows.shards_.assign(shards_.begin(), shards_.end());
+    rows.strategy_ = strategy_;
+    rows.num_rows_ = num_rows_;
+    rows.short_rows_ = short_rows_;
+    rows.long_shards_ = long_shards_;
+    return rows;
+  }
+
   std::int64_t num_rows() const { return num_rows_; }
   std::int64_t dim() const { return shards_.front().cols; }
   std::int64_t num_shards() const { return static_cast<std::int64_t>(shards_.size()); }
@@ -101,6 +113,8 @@ class RowsView {
   }
 
  private:
+  friend class RowsView<std::remove_const_t<T>>;
+
   std::vector<MatrixView<T>> shards_;
   PartitionStrategy strategy_ = PartitionStrategy::div;
   std::int64_t num_rows_ = 0;

@@ -1,0 +1,19 @@
+#include "manyclass/candidates.hpp"
+
+namespace manyclass {
+
+TentativeSample::TentativeSample(const CandidateDraw& draw,
+                                 MatrixView<const std::int64_t> true_classes,
+                                 std::string_view argument)
+    : sampler_(draw.sampler),
+      true_classes_(true_classes),
+      stretch_(draw.sampler),
+      values_(draw.sampler.draw_sample<float>(true_classes, draw.num_sampled, true, draw.seed,
+                                              argument, stretch_)) {}
+
+void TentativeSample::keep() {
+  sampler_.learn(true_classes_);
+  stretch_.keep();
+}
+
+}  // namespace manyclass
