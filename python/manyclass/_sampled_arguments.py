@@ -111,11 +111,16 @@ def _candidates(
     if sampler is None:
         fresh = LogUniformSampler(num_classes, seed=seed)
         return fresh._core, size, None
+    check_sampler(sampler, num_classes)
+    return sampler._core, size, None if seed is None else resolve_seed(seed)
+
+
+def check_sampler(sampler: object, num_classes: int) -> None:
+    """Refuse what is no sampler, and one of other classes."""
     if not isinstance(sampler, Sampler):
         raise TypeError(f"sampler is {sampler!r}; it must be a sampler such as LogUniformSampler")
     if sampler.num_classes != num_classes:
         raise ValueError(f"num_classes is {num_classes}, sampler has {sampler.num_classes} classes")
-    return sampler._core, size, None if seed is None else resolve_seed(seed)
 
 
 def _given(sampled_values: GivenValues, num_sampled: int) -> tuple[Array, Array, Array]:

@@ -8,34 +8,27 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
-from manyclass._arrays import Array, ArrayLike, IdArray, Table, as_array, as_ids
-from manyclass._layer_tables import (
-    as_biases_table,
-    as_weights_table,
-    check_tables,
-    dtype_of,
-    new_dtype,
-    new_weights,
-    shards_of,
-)
+from manyclass._arrays import Array, ArrayLike, Table, as_array
+from manyclass._layer_tables import dtype_of, shards_of
 from manyclass._sampled_arguments import (
     GivenValues,
     LossOptions,
     SampledArguments,
+    check_sampler,
     read_arguments,
     read_options,
     slices_of,
 )
 from manyclass._scalars import as_flag, as_integer, as_name
-from manyclass._seeds import SeedLike, resolve_seed
-from manyclass.evaluation import full_softmax_loss, label_ranks
+from manyclass._seeds import SeedLike
 from manyclass.losses import Gradients
+from manyclass.output_layer import as_columns
 from manyclass.row_optimizer import RowOptimizer, StateArrays
 from manyclass.samplers import LogUniformSampler, Sampler
-from manyclass.serving import top_k
+from manyclass.saved_layer import SavedLayer
 
 
-class SampledSoftmax:
+class SampledSoftmax(SavedLayer):
     """The last layer of a classifier with a huge number of classes.
 
     A row of weights and a bias for each class; trained on a few sampled classes a step, evaluated
@@ -94,31 +87,39 @@ class SampledSoftmax:
         dtype: DTypeLike | None = None,
         seed: SeedLike = None,
     ) -> None:
-        classes, columns = as_integer(num_classes, "num_classes"), as_integer(dim, "dim")
-        for name, number in (("num_classes", classes), ("dim", columns)):
-            if number < 1:
-                raise ValueError(f"{name} is {number}; it must be at least 1")
-        self.num_classes, self.dim = classes, columns
+        super().__init__(num_classes, dim, weights, biases, partition_strategy, dtype, seed)
         self.num_sampled = as_integer(num_sampled, "num_sampled")
+        if self.num_sampled < 1:
+            raise ValueError(f"num_sampled is {self.num_sampled}; it must be at least 1")
         self.remove_accidental_hits = as_flag(remove_accidental_hits, "remove_accidental_hits")
         self.log_q_correction = as_name(log_q_correction, "log_q_correction")
         self.mask_repeats = as_flag(mask_repeats, "mask_repeats")
-        self.partition_strategy = as_name(partition_strategy, "partition_strategy")
-        if sampler is None:
-            sampler = LogUniformSampler(classes, seed=seed)
-        self.sampler = sampler
+        self.sampler = (
+            LogUniformSampler(self.num_classes, seed=seed) if sampler is None else sampler
+        )
         self.optimizer = optimizer
-        self.weights: Array | list[Array] = (
-            new_weights(classes, columns, new_dtype(dtype), resolve_seed(seed))
-            if weights is None
-            else as_weights_table(weights, classes, columns, dtype)
-        )
-        self.biases: Array | list[Array] = (
-            np.zeros(classes, dtype_of(self.weights))
-            if biases is None
-            else as_biases_table(biases, classes)
-        )
-        check_tables(self.weights, self.biases, columns, self.partition_strategy)
+
+    @property
+    def sampler(self) -> Sampler | None:
+        """What draws the candidates; may be set."""
+        return self._sampler
+
+    @sampler.setter
+    def sampler(self, value: Sampler | None) -> None:
+        if value is not None:
+            check_sampler(value, self.num_classes)
+        self._sampler = value
+
+    @property
+    def optimizer(self) -> RowOptimizer | None:
+        """What `train_step` updates with; may be set."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: RowOptimizer | None) -> None:
+        if value is not None and not isinstance(value, RowOptimizer):
+            raise TypeError(f"optimizer is {value!r}; it must be one such as Adagrad(0.1)")
+        self._optimizer = value
 
     def train_step(
         self,
@@ -234,83 +235,6 @@ class SampledSoftmax:
             grad_inputs,
         )
 
-    def full_loss(
-        self, inputs: ArrayLike, labels: ArrayLike, *, num_threads: int | None = None
-    ) -> NDArray[Any]:
-        """Compute the exact softmax cross entropy of each example, over all classes.
-
-        Parameters are those of `train_step`.
-
-        Returns
-        -------
-        array, shape [batch]
-            As `full_softmax_loss` returns it.
-        """
-        targets = _as_columns(labels)
-        return full_softmax_loss(
-            self.weights,
-            self.biases,
-            targets,
-            inputs,
-            targets.shape[-1],
-            partition_strategy=self.partition_strategy,
-            num_threads=num_threads,
-        )
-
-    def label_ranks(
-        self, inputs: ArrayLike, labels: ArrayLike, *, num_threads: int | None = None
-    ) -> IdArray:
-        """Compute the rank of each label among all classes, 1 for the largest logit.
-
-        Parameters are those of `train_step`.
-
-        Returns
-        -------
-        array of int64, of the shape of labels
-            As `label_ranks` returns them.
-        """
-        targets = _as_columns(labels)
-        ranks = label_ranks(
-            self.weights,
-            self.biases,
-            targets,
-            inputs,
-            targets.shape[-1],
-            partition_strategy=self.partition_strategy,
-            num_threads=num_threads,
-        )
-        return ranks.reshape(np.shape(labels))
-
-    def top_k(
-        self, inputs: ArrayLike, k: int, *, num_threads: int | None = None
-    ) -> tuple[NDArray[Any], IdArray]:
-        """Find the classes of the k largest logits of each example, exactly.
-
-        Parameters
-        ----------
-        inputs : array, shape [batch, dim]
-            Of the dtype of weights.
-        k : int
-            From 1 to the number of classes.
-        num_threads : int, optional
-            `get_num_threads` if None.
-
-        Returns
-        -------
-        values : array, shape [batch, k]
-            As `top_k` returns them.
-        indices : array of int64, shape [batch, k]
-            The classes.
-        """
-        return top_k(
-            self.weights,
-            self.biases,
-            inputs,
-            k,
-            partition_strategy=self.partition_strategy,
-            num_threads=num_threads,
-        )
-
     def _arguments(
         self,
         inputs: ArrayLike,
@@ -318,7 +242,7 @@ class SampledSoftmax:
         sampled_values: GivenValues | None,
         num_threads: int | None,
     ) -> tuple[SampledArguments, LossOptions]:
-        targets = _as_columns(labels)
+        targets = as_columns(labels)
         arguments = read_arguments(
             self.weights,
             self.biases,
@@ -340,14 +264,26 @@ class SampledSoftmax:
         )
         return arguments, options
 
+    def _settings(self) -> dict[str, Any]:
+        """Return the arguments of the constructor that are numbers, flags and names."""
+        return {
+            "num_classes": self.num_classes,
+            "dim": self.dim,
+            "num_sampled": as_integer(self.num_sampled, "num_sampled"),
+            "remove_accidental_hits": as_flag(
+                self.remove_accidental_hits, "remove_accidental_hits"
+            ),
+            "log_q_correction": self.log_q_correction,
+            "mask_repeats": as_flag(self.mask_repeats, "mask_repeats"),
+            "partition_strategy": self.partition_strategy,
+        }
+
     def __repr__(self) -> str:
-        return f"SampledSoftmax({self.num_classes}, {self.dim}, num_sampled={self.num_sampled})"
-
-
-def _as_columns(labels: ArrayLike) -> IdArray:
-    """Return labels as a matrix; a vector is one of one column."""
-    targets = as_ids(labels, "labels")
-    return targets[:, np.newaxis] if targets.ndim == 1 else targets
+        return (
+            f"SampledSoftmax({self.num_classes}, {self.dim}, num_sampled={self.num_sampled}, "
+            f"sampler={type(self._sampler).__name__}, optimizer={self._optimizer!r}, "
+            f"dtype={dtype_of(self._weights)})"
+        )
 
 
 def _as_grad_loss(grad_loss: ArrayLike | None, inputs: Array) -> Array:

@@ -63,6 +63,12 @@ class MixtureSampler(Sampler):
         )
         super().__init__(mixture)
         self._mixture = mixture
+        self._parts = tuple(sampler for sampler, _ in pairs)
+
+    @property
+    def parts(self) -> tuple[tuple[Sampler, float], ...]:
+        """The samplers and their shares."""
+        return tuple(zip(self._parts, self.shares, strict=True))
 
     @property
     def shares(self) -> tuple[float, ...]:

@@ -211,6 +211,18 @@ class RowOptimizer(ABC):
             self._states.keep(array, new)
         self.iterations = iterations
 
+    def hyperparameters(self) -> dict[str, Any]:
+        """Return the arguments of the constructor that would make such an optimizer."""
+        return {
+            name.removeprefix("_"): value
+            for name, value in self.__dict__.items()
+            if name not in ("iterations", "_states")
+        }
+
+    def __repr__(self) -> str:
+        arguments = (f"{name}={value!r}" for name, value in self.hyperparameters().items())
+        return f"{type(self).__name__}({', '.join(arguments)})"
+
     @abstractmethod
     def _rule(self) -> _core.RowRule:
         """Return the rule of the parameters as they are now; refuse what is out of range."""
@@ -257,7 +269,16 @@ class RowOptimizer(ABC):
                 f"this {type(self).__name__} has state, which belongs to the memory of its "
                 "variables: it cannot be copied or pickled; use state_dict and load_state_dict"
             )
+        return self._attributes()
+
+    def _attributes(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_states"}
+
+    def _without_state(self) -> RowOptimizer:
+        """Return an optimizer that has taken as many steps and keeps no state."""
+        other = type(self).__new__(type(self))
+        other.__setstate__(self._attributes())
+        return other
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         self.__dict__.update(attributes)
