@@ -69,7 +69,8 @@ def check_tables(
     weights: Array | list[Array], biases: Array | list[Array], dim: int, partition_strategy: str
 ) -> None:
     """Let the core look at dtypes, layouts and shards, by the loss of no examples."""
-    nothing: ArrayLike = np.empty((0, dim), dtype_of(weights))
+    float64 = dtype_of(weights) == np.float64
+    nothing: ArrayLike = np.empty((0, dim), np.float64 if float64 else np.float32)
     _core.full_softmax_loss(
         weights, biases, np.empty((0, 1), np.int64), nothing, partition_strategy, 1
     )

@@ -44,14 +44,17 @@ def read_arguments(
     biases: Table,
     labels: ArrayLike,
     inputs: ArrayLike,
-    num_sampled: int,
+    num_sampled: int | None,
     num_classes: int,
     num_true: int,
     sampled_values: GivenValues | None,
     sampler: Sampler | None,
     seed: SeedLike,
 ) -> SampledArguments:
-    """Return the arrays that a sampled loss was given, and where its candidates come from."""
+    """Return the arrays that a sampled loss was given, and where its candidates come from.
+
+    ``num_sampled`` None is as many as are given.
+    """
     targets = as_labels(labels, num_true)
     weight_table, bias_table = _tables(weights, biases, num_classes)
     candidates = _candidates(sampled_values, sampler, seed, num_sampled, num_classes)
@@ -99,15 +102,15 @@ def _candidates(
     sampled_values: GivenValues | None,
     sampler: Sampler | None,
     seed: SeedLike,
-    num_sampled: int,
+    num_sampled: int | None,
     num_classes: int,
 ) -> _core.Candidates:
     """Return the candidates, or what they are to be drawn from."""
-    size = as_integer(num_sampled, "num_sampled")
     if sampled_values is not None:
         if sampler is not None:
             raise ValueError("sampled_values and sampler are both given; only one may be")
-        return _given(sampled_values, size)
+        return _given(sampled_values, num_sampled)
+    size = as_integer(num_sampled, "num_sampled")
     if sampler is None:
         fresh = LogUniformSampler(num_classes, seed=seed)
         return fresh._core, size, None
@@ -123,7 +126,7 @@ def check_sampler(sampler: object, num_classes: int) -> None:
         raise ValueError(f"num_classes is {num_classes}, sampler has {sampler.num_classes} classes")
 
 
-def _given(sampled_values: GivenValues, num_sampled: int) -> tuple[Array, Array, Array]:
+def _given(sampled_values: GivenValues, num_sampled: int | None) -> tuple[Array, Array, Array]:
     if not isinstance(sampled_values, tuple | list) or len(sampled_values) != 3:
         raise TypeError(
             "sampled_values must be a tuple of three arrays (sampled_candidates, "
@@ -131,8 +134,10 @@ def _given(sampled_values: GivenValues, num_sampled: int) -> tuple[Array, Array,
         )
     candidates, truth, sampled = sampled_values
     ids = as_ids(candidates, "sampled_candidates")
-    if ids.ndim == 1 and len(ids) != num_sampled:
-        raise ValueError(f"num_sampled is {num_sampled}, sampled_values has {len(ids)} candidates")
+    if num_sampled is not None:
+        size = as_integer(num_sampled, "num_sampled")
+        if ids.ndim == 1 and len(ids) != size:
+            raise ValueError(f"num_sampled is {size}, sampled_values has {len(ids)} candidates")
     return (
         ids,
         as_array(truth, "true_expected_count"),

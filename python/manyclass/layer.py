@@ -98,6 +98,10 @@ class SampledSoftmax(SavedLayer):
             LogUniformSampler(self.num_classes, seed=seed) if sampler is None else sampler
         )
         self.optimizer = optimizer
+        # The core looks at options with the loss of no examples.
+        none = np.empty(0, np.int64), np.empty((0, 1)), np.empty(0)
+        inputs = np.empty((0, self.dim), dtype_of(self.weights))
+        self.loss(inputs, none[0], sampled_values=none)
 
     @property
     def sampler(self) -> Sampler | None:
@@ -242,17 +246,19 @@ class SampledSoftmax(SavedLayer):
         sampled_values: GivenValues | None,
         num_threads: int | None,
     ) -> tuple[SampledArguments, LossOptions]:
+        if sampled_values is None and self._sampler is None:
+            raise ValueError("the layer has no sampler; set layer.sampler, or give sampled_values")
         targets = as_columns(labels)
         arguments = read_arguments(
-            self.weights,
-            self.biases,
+            self._weights,
+            self._biases,
             targets,
             inputs,
-            self.num_sampled if sampled_values is None else len(sampled_values[0]),
+            self.num_sampled if sampled_values is None else None,
             self.num_classes,
             targets.shape[-1],
             sampled_values,
-            self.sampler if sampled_values is None else None,
+            self._sampler if sampled_values is None else None,
             None,
         )
         options = read_options(

@@ -168,4 +168,9 @@ class OutputLayer:
 def as_columns(labels: ArrayLike) -> IdArray:
     """Return labels as a matrix; a vector is one of one column."""
     targets = as_ids(labels, "labels")
+    if targets.ndim not in (1, 2):
+        raise ValueError(
+            f"labels has shape {list(targets.shape)}; it must have shape [batch] or "
+            "[batch, num_true]"
+        )
     return targets[:, np.newaxis] if targets.ndim == 1 else targets

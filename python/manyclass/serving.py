@@ -62,7 +62,7 @@ def top_k(
         weight_table,
         bias_table,
         np.empty((0, 1), np.int64),
-        rows[:0] if rows.ndim else rows,
+        rows[:0] if rows.ndim == 2 else rows,
         strategy,
         thread_argument(num_threads),
     )
@@ -77,12 +77,13 @@ def top_k(
     values = np.empty((len(rows), 0), rows.dtype)
     ids = np.empty((len(rows), 0), np.int64)
     for shard_rows, classes in _blocks(weight_shards, mod, len(rows)):
-        logits = rows @ shard_rows.T
-        logits += all_biases[classes]
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = rows @ shard_rows.T
+            logits += all_biases[classes]
         block_values, places = _largest(logits, size)
         values, ids = _merged(
             np.concatenate([values, block_values], axis=1),
-            np.concatenate([ids, np.arange(num_classes)[classes][places]], axis=1),
+            np.concatenate([ids, classes.start + classes.step * places], axis=1),
             size,
         )
     return values, ids
