@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 import manyclass as mc
 from agreement import assert_same_bits
+from memory_use import resident_bytes
 from optimizer_cases import OptimizerCase, each_case, each_kind, random_slices
 
 
@@ -227,13 +227,6 @@ def test_optimizers_with_state_refuse_to_be_copied() -> None:
     for copied in (copy.copy, copy.deepcopy, pickle.dumps):
         with pytest.raises(TypeError, match="state_dict"):
             copied(optimizer)
-
-
-def resident_bytes() -> int:
-    """Return the memory that this process holds now."""
-    status = Path("/proc/self/status").read_text()
-    (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
-    return 1024 * int(kilobytes)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")

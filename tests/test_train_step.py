@@ -28,6 +28,7 @@ from layer_cases import (
     tables_of,
     train,
 )
+from memory_use import resident_bytes
 from optimizer_cases import OptimizerCase, each_case
 from random_problems import LAYOUTS, laid_out, make_problem
 from reference import Problem, Sample, cut, sampled_softmax
@@ -303,3 +304,24 @@ def test_bfloat16_weights_are_refused_by_name() -> None:
     weights = np.zeros((NUM_CLASSES, DIM), ml_dtypes.bfloat16)
     with pytest.raises(TypeError, match="weights has dtype bfloat16; it must be float32 or"):
         make_layer(weights=weights)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_memory_map_is_held_where_it_is_touched_only(tmp_path: Path) -> None:
+    num_classes = 2_000_000
+    weights = np.memmap(tmp_path / "weights", np.float32, "w+", shape=(num_classes, 64))  # 512 MB
+    layer = mc.SampledSoftmax(
+        num_classes,
+        64,
+        num_sampled=100,
+        sampler=mc.UniformSampler(num_classes, seed=1),
+        optimizer=mc.Adagrad(0.1),
+        weights=weights,
+    )
+    rng = np.random.default_rng(1)
+    before = resident_bytes()
+    for _ in range(5):
+        inputs = rng.standard_normal((100, 64)).astype(np.float32)
+        layer.train_step(inputs, rng.integers(0, num_classes, 100))
+    # 1,000 rows of weights, state, biases and their state: at most 6 pages for each.
+    assert resident_bytes() - before < 100e6
