@@ -157,13 +157,16 @@ def read_checkpoint(path: PathLike) -> Checkpoint:
             f"{file} is a safetensors file, but no checkpoint of a layer: its metadata has no "
             f'"{_KEY}"'
         )
-    checkpoint = Checkpoint(file, json.loads(metadata[_KEY]), tensors)
-    version = checkpoint.record.get("version")
+    try:
+        record = dict(json.loads(metadata[_KEY]))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{file} has no record of a layer: {error}") from None
+    version = record.get("version")
     if version != _VERSION:
         raise ValueError(
             f"{file} is a checkpoint of version {version!r}; this manyclass reads {_VERSION}"
         )
-    return checkpoint
+    return Checkpoint(file, record, tensors)
 
 
 def _record_optimizer(optimizer: RowOptimizer) -> dict[str, Any]:
