@@ -1,4 +1,4 @@
-"""The examples of docs/guide.md run as they stand and print what the page says."""
+"""The examples of the pages in docs run as they stand and print what the page says."""
 
 from __future__ import annotations
 
@@ -9,25 +9,34 @@ from typing import Any
 
 import pytest
 
-GUIDE = Path(__file__).parents[1] / "docs" / "guide.md"
+DOCS = Path(__file__).parents[1] / "docs"
+each_page = pytest.mark.parametrize("page", ["guide.md", "training.md"])
 # A block of Python and, where it prints, what it prints.
 EXAMPLE = re.compile(
     r"^ *```python\n(.*?)^ *```$(?:\n\n *```text\n(.*?)^ *```$)?", re.DOTALL | re.MULTILINE
 )
 
 
-def test_examples_print_what_the_guide_says(capsys: pytest.CaptureFixture[str]) -> None:
-    page = GUIDE.read_text("utf-8")
+@each_page
+def test_examples_print_what_the_page_says(
+    page: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / page).read_text("utf-8")
     names: dict[str, Any] = {}
-    examples = list(EXAMPLE.finditer(page))
+    examples = list(EXAMPLE.finditer(text))
     assert examples
     for example in examples:
-        line = page.count("\n", 0, example.start(1))
+        line = text.count("\n", 0, example.start(1))
         # Empty lines before the code make an error's traceback name the line of the page.
-        exec(compile("\n" * line + dedent(example[1]), str(GUIDE), "exec"), names)
-        assert capsys.readouterr().out == dedent(example[2] or ""), f"guide.md, line {line}"
+        exec(compile("\n" * line + dedent(example[1]), str(DOCS / page), "exec"), names)
+        assert capsys.readouterr().out == dedent(example[2] or ""), f"{page}, line {line}"
 
 
-def test_every_link_leads_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", GUIDE.read_text("utf-8")):
-        assert (GUIDE.parent / target).exists(), target
+@each_page
+def test_every_link_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (DOCS / page).read_text("utf-8")):
+        assert (DOCS / target).exists(), target

@@ -2,10 +2,11 @@
 
 Which function for what:
 
+* a layer with all of it, to train, save and serve: `SampledSoftmax`;
 * training step: `sampled_softmax_loss_and_grad`, then an optimizer's ``step``;
 * optimizers: `SGD`, `Adagrad`, `RowwiseAdagrad` (the least state), `Adam`;
 * embeddings by negative sampling: `nce_loss_and_grad` with ``log_q_correction="none"``;
-* evaluation: `full_softmax_loss` (exact) and `label_ranks`;
+* evaluation: `full_softmax_loss` (exact) and `label_ranks`; serving: `top_k`;
 * candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
   `UnigramSampler` if you have counts, `LearnedUnigramSampler` if they are to be learned,
   `AliasSampler` for any other distribution, `MixtureSampler` for several at once;
