@@ -15,6 +15,8 @@ Which function for what:
 * code written for TensorFlow: its functions, such as `log_uniform_candidate_sampler`, by name.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from manyclass._core import __version__
 from manyclass.accidental_hits import AccidentalHits, compute_accidental_hits
 from manyclass.alias_sampler import AliasSampler
@@ -44,6 +46,9 @@ from manyclass.serving import top_k
 from manyclass.threads import get_num_threads, set_num_threads
 from manyclass.unigram_samplers import LearnedUnigramSampler, UnigramSampler
 from manyclass.vocabulary_partitions import VocabularyPartition, VocabularyPartitions
+
+if TYPE_CHECKING:
+    from manyclass.classifier import SampledSoftmaxClassifier as SampledSoftmaxClassifier
 
 __all__ = [
     "SGD",
@@ -85,3 +90,17 @@ __all__ = [
     "top_k",
     "uniform_candidate_sampler",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs an optional package when it is first asked for."""
+    if name != "SampledSoftmaxClassifier":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from manyclass.classifier import SampledSoftmaxClassifier
+    except ImportError as error:
+        raise ImportError(
+            f"manyclass.{name} needs scikit-learn: python -m pip install 'manyclass[sklearn]' "
+            f"({error})"
+        ) from error
+    return SampledSoftmaxClassifier

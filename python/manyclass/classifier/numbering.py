@@ -1,0 +1,48 @@
+"""Labels as the numbers of classes, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import LabelEncoder
+
+from manyclass._arrays import Array, IdArray
+
+
+class ClassNumbering:
+    """Numbers classes by falling frequency, as `LogUniformSampler` wants them.
+
+    A class has a *place* among the sorted labels, and a *number*: its row of the weights.
+
+    Parameters
+    ----------
+    classes : array, shape [num_classes]
+        The labels, sorted and different.
+    counts : array of float64, shape [num_classes]
+        How often each occurs. Of equal counts the smaller label comes first.
+    """
+
+    def __init__(self, classes: Array, counts: NDArray[np.float64]) -> None:
+        self.classes = classes
+        self.places: IdArray = np.argsort(-counts, kind="stable")
+        self.numbers: IdArray = np.empty_like(self.places)
+        self.numbers[self.places] = np.arange(len(classes))
+
+    def labels(self, numbers: IdArray) -> Array:
+        """Return the labels of classes."""
+        result: Array = self.classes[self.places[numbers]]
+        return result
+
+
+def places_of(labels: Array, classes: Array) -> IdArray:
+    """Return the place of each label among the sorted classes.
+
+    Raises
+    ------
+    ValueError
+        If a label is none of them.
+    """
+    encoder = LabelEncoder()
+    encoder.classes_ = classes
+    places: IdArray = encoder.transform(labels)
+    return places
