@@ -66,12 +66,14 @@ class Measured(NamedTuple):
     shape: Shape
     timings: dict[str, Timing]
     other_load: float
+    best_of: dict[str, tuple[str, ...]] = BEST_OF
+    """Forms of a peer of which the fastest for a shape counts."""
 
     def ratios(self) -> dict[str, float]:
         """Return how many times as long as manyclass each takes, and the best of several."""
         ours = self.timings[OURS].median
         ratios = {name: t.median / ours for name, t in self.timings.items() if name != OURS}
-        for best, names in BEST_OF.items():
+        for best, names in self.best_of.items():
             if all(name in ratios for name in names):
                 ratios[best] = min(ratios[name] for name in names)
         return ratios
@@ -205,10 +207,12 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def report(args: argparse.Namespace, names: list[str], measured: list[Measured]) -> dict[str, Any]:
+def report(
+    args: argparse.Namespace, packages: list[str], measured: list[Measured]
+) -> dict[str, Any]:
     """Return all figures, and what they were measured with."""
     return {
-        "machine": describe(packages(names)),
+        "machine": describe(packages),
         "settings": {
             key: getattr(args, key) for key in ("num_classes", "threads", "rounds", "block")
         },
@@ -226,6 +230,24 @@ def report(args: argparse.Namespace, names: list[str], measured: list[Measured])
     }
 
 
+def show(
+    args: argparse.Namespace, names: list[str], packages: list[str], measured: list[Measured]
+) -> None:
+    """Print the tables, write the files that are asked for."""
+    print_medians(names, measured)
+    if len(names) > 1:
+        print_means(means_by_group(measured))
+    software = summary(packages)
+    print(f"\n{args.num_classes:,} classes, float32, {args.threads} threads; {software}")
+    warn_if_busy(max(one.other_load for one in measured))
+    if args.json:
+        args.json.write_text(json.dumps(report(args, packages, measured), indent=1), "utf-8")
+        print(args.json)
+    if args.png:
+        plot(names, measured, args.png)
+        print(args.png)
+
+
 def main() -> None:
     args = parse()
     wanted = [name for name in PEERS if name in {OURS, *args.peers}]
@@ -240,18 +262,7 @@ def main() -> None:
             measured.append(measure(shape, args, names, bar))
             gc.collect()  # the tables of TensorFlow's variables are in a cycle
 
-    print_medians(names, measured)
-    if len(names) > 1:
-        print_means(means_by_group(measured))
-    software = summary(packages(names))
-    print(f"\n{args.num_classes:,} classes, float32, {args.threads} threads; {software}")
-    warn_if_busy(max(one.other_load for one in measured))
-    if args.json:
-        args.json.write_text(json.dumps(report(args, names, measured), indent=1), "utf-8")
-        print(args.json)
-    if args.png:
-        plot(names, measured, args.png)
-        print(args.png)
+    show(args, names, packages(names), measured)
 
 
 if __name__ == "__main__":

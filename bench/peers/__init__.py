@@ -13,8 +13,9 @@ from collections.abc import Iterable
 
 from peers.problem import Problem, Step
 
+Peers = dict[str, tuple[str, str, str]]
 # Where each is, and what must be installed for it.
-PEERS = {
+PEERS: Peers = {
     "manyclass": ("manyclass_step", "ManyclassStep", "manyclass"),
     "TensorFlow": ("tensorflow_step", "TensorFlowStep", "tensorflow"),
     "PyTorch eager": ("torch_step", "EagerStep", "torch"),
@@ -24,14 +25,14 @@ PEERS = {
 }
 
 
-def installed(name: str) -> bool:
+def installed(name: str, peers: Peers = PEERS) -> bool:
     """Return whether the peer can be imported."""
-    return importlib.util.find_spec(PEERS[name][2]) is not None
+    return importlib.util.find_spec(peers[name][2]) is not None
 
 
-def packages(names: Iterable[str]) -> list[str]:
+def packages(names: Iterable[str], peers: Peers = PEERS) -> list[str]:
     """Return what the peers are made of, each once."""
-    return list(dict.fromkeys(PEERS[name][2] for name in names))
+    return list(dict.fromkeys(peers[name][2] for name in names))
 
 
 def make_step(name: str, problem: Problem, num_threads: int) -> Step:
