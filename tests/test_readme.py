@@ -16,7 +16,9 @@ def test_the_examples_train_a_step_and_serve(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first, layer = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    first, layer, estimator = re.findall(
+        r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL
+    )
     names: dict[str, Any] = {}
     exec(first, names)
     printed = float(capsys.readouterr().out)
@@ -25,3 +27,5 @@ def test_the_examples_train_a_step_and_serve(
     exec(layer, names)
     assert names["classes"].shape == (256, 5)
     assert (names["served"].weights == names["layer"].weights).all()
+    exec(estimator, names)
+    assert float(capsys.readouterr().out.split()[0]) > 0.9

@@ -9,12 +9,12 @@ from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from manyclass._arrays import Array, ArrayLike, IdArray
 from manyclass.classifier.feature_map import Features
-from manyclass.classifier.numbering import places_of
+from manyclass.classifier.numbering import known_labels, places_of
 from manyclass.classifier.optimizer_choice import OptimizerChoice
 from manyclass.classifier.parameters import check_parameters
 from manyclass.classifier.prediction import Predictions
@@ -257,7 +257,7 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
                 f"class_weight is {self.class_weight!r}; for partial_fit, which does not know all "
                 "counts, it must be a dict or None"
             )
-        labels = self._labels(classes)
+        labels = known_labels(classes, None if first else self.classes_)
         places = places_of(y, labels)
         weights = example_weights(sample_weight, self.class_weight, X, places, labels)
         if first:
@@ -268,17 +268,6 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
         self.loss_curve_.append(self._trainer().epoch(self._examples(X, places, weights)))
         self.n_iter_ = len(self.loss_curve_)
         return self
-
-    def _labels(self, classes: ArrayLike | None) -> Array:
-        """Return the sorted labels that a call of partial_fit is for."""
-        if classes is None:
-            if not self.__sklearn_is_fitted__():
-                raise ValueError("classes must be passed in the first call to partial_fit")
-            return self.classes_
-        labels: Array = unique_labels(classes)
-        if self.__sklearn_is_fitted__() and not np.array_equal(labels, self.classes_):
-            raise ValueError("classes are not those of the first call to partial_fit")
-        return labels
 
     def _start(self, X: Features, classes: Array, counts: Array) -> None:
         """Make an untrained model by the counts of the labels."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import LabelEncoder
+from sklearn.utils.multiclass import unique_labels
 
-from manyclass._arrays import Array, IdArray
+from manyclass._arrays import Array, ArrayLike, IdArray
 
 
 class ClassNumbering:
@@ -32,6 +33,31 @@ class ClassNumbering:
         """Return the labels of classes."""
         result: Array = self.classes[self.places[numbers]]
         return result
+
+
+def known_labels(classes: ArrayLike | None, before: Array | None) -> Array:
+    """Return the sorted labels that a call of `partial_fit` is about.
+
+    Parameters
+    ----------
+    classes : array, optional
+        What the call was given.
+    before : array, optional
+        The labels of earlier calls.
+
+    Raises
+    ------
+    ValueError
+        If neither is known, or the two are different.
+    """
+    if classes is None:
+        if before is None:
+            raise ValueError("classes must be passed in the first call to partial_fit")
+        return before
+    labels: Array = unique_labels(classes)
+    if before is not None and not np.array_equal(labels, before):
+        raise ValueError("classes are not those of the first call to partial_fit")
+    return labels
 
 
 def places_of(labels: Array, classes: Array) -> IdArray:

@@ -33,8 +33,10 @@ def follow_counts(sampler: Sampler, changed: IdArray, counts: NDArray[np.float64
 
 def smoothed_frequencies(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return frequencies of classes, as if each had occurred once more."""
-    return (counts + 1.0) / (counts.sum() + len(counts))
+    frequencies: NDArray[np.float64] = (counts + 1.0) / (counts.sum() + len(counts))
+    return frequencies
 
 
 def _weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.power(counts + 1.0, _DISTORTION)
+    weights: NDArray[np.float64] = np.power(counts + 1.0, _DISTORTION)
+    return weights
