@@ -107,7 +107,7 @@ class Checkpoint(NamedTuple):
         """Refuse to be copied into arrays of other shapes or dtypes, or that are read-only."""
         wanted: dict[str, Array] = dict(named_arrays(tables))
         mine = {name: t for name, t in self.tensors.items() if name.split(".")[0] in tables}
-        for name in wanted.keys() | mine.keys():
+        for name in sorted(wanted.keys() | mine.keys(), reverse=True):  # weights before biases
             saved, given = _description(mine.get(name)), _description(wanted.get(name))
             if saved != given:
                 raise ValueError(f"it has {saved} as {name}, the layer has {given}")
