@@ -17,9 +17,7 @@ from sklearn.preprocessing import StandardScaler
 import manyclass as mc
 from classifier_problems import bags_of_words
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:stopped after max_iter:sklearn.exceptions.ConvergenceWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 LOADERS = [load_iris, load_wine, load_breast_cancer, load_digits]
 
 

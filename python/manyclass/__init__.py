@@ -3,6 +3,7 @@
 Which function for what:
 
 * a layer with all of it, to train, save and serve: `SampledSoftmax`;
+* a classifier for scikit-learn, sparse features included: ``SampledSoftmaxClassifier``;
 * training step: `sampled_softmax_loss_and_grad`, then an optimizer's ``step``;
 * optimizers: `SGD`, `Adagrad`, `RowwiseAdagrad` (the least state), `Adam`;
 * embeddings by negative sampling: `nce_loss_and_grad` with ``log_q_correction="none"``;

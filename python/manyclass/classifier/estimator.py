@@ -9,12 +9,11 @@ from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from manyclass._arrays import Array, ArrayLike, IdArray
 from manyclass.classifier.feature_map import Features
-from manyclass.classifier.numbering import known_labels, places_of
+from manyclass.classifier.numbering import check_labels, known_labels, places_of
 from manyclass.classifier.optimizer_choice import OptimizerChoice
 from manyclass.classifier.parameters import check_parameters
 from manyclass.classifier.prediction import Predictions
@@ -192,7 +191,7 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
         """
         check_parameters(self.get_params(deep=False))
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        check_classification_targets(y)
+        check_labels(y)
         classes, places = np.unique(y, return_inverse=True)
         weights = example_weights(sample_weight, self.class_weight, X, places, classes)
         self._start(X, classes, np.bincount(places, weights, len(classes)))
@@ -251,7 +250,7 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
             dtype=[np.float64, np.float32] if first else self._state.model.weights.dtype,
             reset=first,
         )
-        check_classification_targets(y)
+        check_labels(y)
         if isinstance(self.class_weight, str):
             raise ValueError(
                 f"class_weight is {self.class_weight!r}; for partial_fit, which does not know all "

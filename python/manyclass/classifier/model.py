@@ -162,9 +162,10 @@ class Model:
         )
 
     def _make_writeable(self) -> None:
-        self.weights, self.biases = map(_writeable, (self.weights, self.biases))
+        self.weights = np.require(self.weights, requirements="W")
+        self.biases = np.require(self.biases, requirements="W")
         if isinstance(self.feature_map, LinearMap):
-            self.feature_map.table = _writeable(self.feature_map.table)
+            self.feature_map.table = np.require(self.feature_map.table, requirements="W")
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in self.__dict__.items() if name != "_layer"}
@@ -179,7 +180,3 @@ class Model:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._make_layer()
-
-
-def _writeable(table: Array) -> Array:
-    return table if table.flags.writeable else table.copy()

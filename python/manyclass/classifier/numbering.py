@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from manyclass._arrays import Array, ArrayLike, IdArray
 
@@ -33,6 +33,21 @@ class ClassNumbering:
         """Return the labels of classes."""
         result: Array = self.classes[self.places[numbers]]
         return result
+
+
+def check_labels(labels: Array) -> None:
+    """Refuse what are no labels of classes.
+
+    Unlike scikit-learn's check, this one does not mind nearly as many classes as examples.
+
+    Raises
+    ------
+    ValueError
+        If they are fractions or of a kind that has no order.
+    """
+    kind = type_of_target(labels, input_name="y")
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(f"Unknown label type: y is {kind}; it must have a class for each example")
 
 
 def known_labels(classes: ArrayLike | None, before: Array | None) -> Array:

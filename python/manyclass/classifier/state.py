@@ -81,6 +81,7 @@ class State:
 
     def count(self, places: IdArray, weights: NDArray[np.float64]) -> None:
         """Let the counts, and a sampler by counts, know of more examples."""
-        numbers = self.numbering.numbers[places]
-        np.add.at(self.counts, numbers, weights)
-        follow_counts(self.model.sampler, np.unique(numbers), self.counts)
+        self.counts = np.require(self.counts, requirements="W")  # out of a file, it may not be
+        changed, which = np.unique(self.numbering.numbers[places], return_inverse=True)
+        self.counts[changed] += np.bincount(which, weights)
+        follow_counts(self.model.sampler, changed, self.counts)

@@ -107,12 +107,13 @@ class Trainer:
             batch = examples.take(rows)
             # Weights of mean 1, and the mean over the batch is minimised.
             grad_loss = batch.weights * (size / (total * len(rows)))
-            loss = self._model.train_step(
-                batch.features,
-                batch.numbers,
-                grad_loss.astype(self._model.weights.dtype),
-                self._plan.num_threads,
-            )
+            with np.errstate(over="ignore", invalid="ignore"):  # refused below
+                loss = self._model.train_step(
+                    batch.features,
+                    batch.numbers,
+                    grad_loss.astype(self._model.weights.dtype),
+                    self._plan.num_threads,
+                )
             loss_sum += float(batch.weights @ loss)
             if bar is not None:
                 bar.update(len(rows))
@@ -131,8 +132,8 @@ class Trainer:
         best: _Best | None,
         bar: Any,
     ) -> None:
-        plan, least, idle = self._plan, math.inf, 0
-        for _ in range(plan.max_iter):
+        plan, first, least, idle = self._plan, math.inf, math.inf, 0
+        for epoch in range(plan.max_iter):
             loss = self.epoch(examples, bar)
             curves.training.append(loss)
             if validation is not None and best is not None:
@@ -143,21 +144,30 @@ class Trainer:
                 bar.set_postfix_str(f"loss {loss:.4f}")
             if plan.tol is None:
                 continue
+            first = loss if epoch == 0 else first
             idle = 0 if loss < least - plan.tol else idle + 1
             least = min(loss, least)
             if idle >= plan.n_iter_no_change:
+                if epoch == plan.n_iter_no_change and loss > first:
+                    _warn(
+                        "the loss has not fallen since the first epoch; features of unit variance "
+                        "or a lower learning_rate may help"
+                    )
                 return
         if plan.tol is not None:
-            warnings.warn(
+            _warn(
                 f"stopped after max_iter={plan.max_iter} epochs, before the loss stopped falling "
-                "by tol; tol=None trains for max_iter epochs",
-                ConvergenceWarning,
-                stacklevel=4,
+                "by tol; tol=None trains for max_iter epochs"
             )
 
     def _full_loss(self, examples: Examples) -> float:
         loss = self._model.full_loss(examples.features, examples.numbers, self._plan.num_threads)
         return float(np.average(loss, weights=examples.weights))
+
+
+def _warn(message: str) -> None:
+    # Where the caller of `fit` stands.
+    warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
 
 class _Best:
