@@ -17,8 +17,12 @@ ESTIMATORS = [
     mc.SampledSoftmaxClassifier(optimizer="sgd"),
 ]
 
+# Before version 1.9 scikit-learn hands over a generator, which pytest deprecates.
+CHECKS = parametrize_with_checks(ESTIMATORS)
+NAMES, PAIRS = CHECKS.args
+
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks(ESTIMATORS)
+@pytest.mark.parametrize(NAMES, list(PAIRS), **CHECKS.kwargs)
 def test_scikit_learns_checks(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
