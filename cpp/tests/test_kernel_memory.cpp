@@ -1,5 +1,6 @@
 // Every kernel on arrays of all small sizes and alignments that lie beside forbidden pages: it may
 // touch nothing but its arguments, and what it computes there is what the plain reference does.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,6 +25,47 @@ void at_both_guards(Check check) {
 
 std::int64_t lanes_of(std::int64_t rows) {
   return (rows + lane_multiple - 1) / lane_multiple * lane_multiple;
+}
+
+// All three products of one shape, A with the strides of a matrix or of a transposed one.
+template <class T>
+void check_products(const KernelTable<T>& kernel, Guard guard, std::int64_t m, std::int64_t n,
+                    std::int64_t k, bool transposed) {
+  CAPTURE(m);
+  CAPTURE(n);
+  const std::int64_t a_row = transposed ? 1 : k + 2;
+  const std::int64_t a_col = transposed ? m + 2 : 1;
+  const std::int64_t b_row = n + 1;
+  const std::int64_t c_row = n + 3;
+  const auto a = integers<T>(std::size_t((m - 1) * a_row + (k - 1) * a_col + 1), 1);
+  const auto b = integers<T>(std::size_t((k - 1) * b_row + n), 2);
+  auto expected = integers<T>(std::size_t((m - 1) * c_row + n), 3);
+  const auto starts = integers<T>(std::size_t(m), 4);
+  GuardedArray<T> left(a, guard), right(b, guard), product(expected, guard), start(starts, guard);
+
+  reference<T>().multiply_add(m, n, k, a.data(), a_row, a_col, b.data(), b_row, expected.data(),
+                              c_row);
+  kernel.multiply_add(m, n, k, left.data(), a_row, a_col, right.data(), b_row, product.data(),
+                      c_row);
+  REQUIRE(product.values() == expected);
+
+  for (std::int64_t i = 0; i < m; ++i) {
+    std::fill_n(expected.data() + i * c_row, n, starts[std::size_t(i)]);
+  }
+  reference<T>().multiply_add(m, n, k, a.data(), a_row, a_col, b.data(), b_row, expected.data(),
+                              c_row);
+  kernel.multiply(m, n, k, left.data(), a_row, a_col, right.data(), b_row, start.data(),
+                  product.data(), c_row);
+  REQUIRE(product.values() == expected);
+
+  std::vector<T*> rows;  // from the last to the first
+  for (std::int64_t i = m; i-- > 0;) rows.push_back(product.data() + i * c_row);
+  GuardedArray<T*> places(rows, guard);
+  reference<T>().multiply_add(m, n, k, a.data() + (m - 1) * a_row, -a_row, a_col, b.data(), b_row,
+                              expected.data(), c_row);
+  kernel.multiply_to_rows(m, n, k, left.data(), a_row, a_col, right.data(), b_row, true,
+                          places.data());
+  REQUIRE(product.values() == expected);
 }
 
 }  // namespace
@@ -76,46 +118,12 @@ TEST_CASE_TEMPLATE("transpose of every size beside forbidden memory", T, float, 
 
 TEST_CASE_TEMPLATE("products of every size beside forbidden memory", T, float, double) {
   at_both_guards<T>([](const KernelTable<T>& kernel, Guard guard) {
-    for (const std::int64_t m : {1, 2, 6, 7, 12, 13, 14, 15, 29}) {
+    for (const bool transposed : {false, true}) {
+      for (std::int64_t m = 1; m <= 30; ++m) {  // every height of a register tile, and two of them
+        for (const std::int64_t n : {1, 17, 33}) check_products(kernel, guard, m, n, 3, transposed);
+      }
       for (std::int64_t n = 1; n <= 49; n += n < 35 ? 1 : 2) {
-        for (const std::int64_t k : {3, 130}) {
-          for (const bool transposed : {false, true}) {
-            CAPTURE(m);
-            CAPTURE(n);
-            const std::int64_t a_row = transposed ? 1 : k + 2;
-            const std::int64_t a_col = transposed ? m + 2 : 1;
-            const auto a = integers<T>(std::size_t((m - 1) * a_row + (k - 1) * a_col + 1), 1);
-            const auto b = integers<T>(std::size_t((k - 1) * (n + 1) + n), 2);
-            auto expected = integers<T>(std::size_t((m - 1) * (n + 3) + n), 3);
-            const auto starts = integers<T>(std::size_t(m), 4);
-            GuardedArray<T> left(a, guard), right(b, guard), product(expected, guard);
-            GuardedArray<T> start(starts, guard);
-            reference<T>().multiply_add(m, n, k, a.data(), a_row, a_col, b.data(), n + 1,
-                                        expected.data(), n + 3);
-            kernel.multiply_add(m, n, k, left.data(), a_row, a_col, right.data(), n + 1,
-                                product.data(), n + 3);
-            REQUIRE(product.values() == expected);
-            for (std::int64_t i = 0; i < m; ++i) {
-              std::fill_n(expected.data() + i * (n + 3), n, starts[std::size_t(i)]);
-            }
-            reference<T>().multiply_add(m, n, k, a.data(), a_row, a_col, b.data(), n + 1,
-                                        expected.data(), n + 3);
-            kernel.multiply(m, n, k, left.data(), a_row, a_col, right.data(), n + 1, start.data(),
-                            product.data(), n + 3);
-            REQUIRE(product.values() == expected);
-            // To the same rows in another order, so from other rows of A.
-            std::vector<T*> rows;
-            for (std::int64_t i = 0; i < m; ++i) {
-              rows.push_back(product.data() + (m - 1 - i) * (n + 3));
-            }
-            GuardedArray<T*> places(rows, guard);
-            reference<T>().multiply_add(m, n, k, a.data() + (m - 1) * a_row, -a_row, a_col,
-                                        b.data(), n + 1, expected.data(), n + 3);
-            kernel.multiply_to_rows(m, n, k, left.data(), a_row, a_col, right.data(), n + 1, true,
-                                    places.data());
-            REQUIRE(product.values() == expected);
-          }
-        }
+        for (const std::int64_t m : {1, 15}) check_products(kernel, guard, m, n, 130, transposed);
       }
     }
   });
