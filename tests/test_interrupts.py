@@ -90,6 +90,26 @@ except KeyboardInterrupt:
     assert child.stdout.split() == ["interrupted", "True"], child.stderr
 
 
+def test_interrupt_stops_all_threads_at_once() -> None:
+    # Of 10^8 classes each thread has a share that takes it many seconds.
+    child = run_child(
+        SETUP
+        + """
+import time
+rows, dim = 10**8, 512
+biases = np.broadcast_to(np.float32(0), rows)
+table = np.broadcast_to(np.zeros(dim, np.float32), (rows, dim))
+many, true = np.zeros((256, dim), np.float32), np.zeros((256, 1), np.int64)
+interrupt_after(0.4)
+try:
+    mc.full_softmax_loss(table, biases, true, many, num_threads=4)
+except KeyboardInterrupt:
+    print("interrupted", time.process_time() < 10)
+"""
+    )
+    assert child.stdout.split() == ["interrupted", "True"], child.stderr
+
+
 def test_interrupt_stops_unique_draws() -> None:
     # Nearly all of the classes, which takes seconds.
     child = run_child(

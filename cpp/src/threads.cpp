@@ -40,8 +40,9 @@ bool spin_until(std::chrono::microseconds longest, Ready ready) {
   return false;
 }
 
-thread_local bool in_task = false;  // nested calls stay in this thread
-thread_local bool in_pool = false;  // a thread of the pool never asks about interrupts
+struct Job;
+thread_local const Job* in_job = nullptr;  // at whose tasks this thread is; nested calls stay in it
+thread_local bool in_pool = false;         // a thread of the pool never asks about interrupts
 
 // One parallel_for, on its caller's stack. The counters are under the pool's mutex, but for the
 // next index, which threads take without it.
@@ -54,11 +55,12 @@ struct Job {
   int helpers = 0;              // threads of the pool that ever joined; they number the lanes
   std::atomic<int> running{0};  // of those, how many are still at work
   std::exception_ptr error{};
+  std::atomic<bool> failed{false};  // there is an error
   std::mutex error_mutex{};
   Job* following = nullptr;
 
   void work(int lane) {
-    in_task = true;
+    in_job = this;
     for (;;) {
       const std::int64_t index = next.fetch_add(1, std::memory_order_relaxed);
       if (index >= count) break;
@@ -67,15 +69,18 @@ struct Job {
       } catch (...) {
         const std::lock_guard lock(error_mutex);
         if (!error) error = std::current_exception();
+        failed.store(true, std::memory_order_relaxed);
         next.store(count, std::memory_order_relaxed);
       }
     }
-    in_task = false;
+    in_job = nullptr;
   }
   bool wants_help() const {
     return helpers < most_helpers && next.load(std::memory_order_relaxed) < count;
   }
 };
+
+struct Abandoned {};
 
 class Pool {
  public:
@@ -237,6 +242,9 @@ int resolve_num_threads(int num_threads) {
 void set_interrupt_check(void (*check)()) { interrupt_check.store(check); }
 
 void poll_interrupt() {
+  // Another thread has thrown: what this one would still do is wanted no more. Its own exception is
+  // not the first, so nobody sees it.
+  if (in_job != nullptr && in_job->failed.load(std::memory_order_relaxed)) throw Abandoned();
   using Clock = std::chrono::steady_clock;
   static thread_local Clock::time_point last = Clock::now();
   void (*check)() = interrupt_check.load(std::memory_order_relaxed);
@@ -248,12 +256,12 @@ void poll_interrupt() {
 }
 
 void call_threads(int num_threads) {
-  if (num_threads > 1 && !in_task) pool().call(num_threads - 1);
+  if (num_threads > 1 && in_job == nullptr) pool().call(num_threads - 1);
 }
 
 void detail::run_tasks(std::int64_t count, int num_threads, Task task, void* context) {
   const auto threads = static_cast<int>(std::min<std::int64_t>(num_threads, count));
-  if (threads <= 1 || in_task) {
+  if (threads <= 1 || in_job != nullptr) {
     for (std::int64_t index = 0; index < count; ++index) task(context, index, 0);
     return;
   }

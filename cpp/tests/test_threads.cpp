@@ -179,6 +179,25 @@ TEST_CASE("Interrupt checks run in the caller and may stop the work") {
   CHECK(checks == 1);
 }
 
+TEST_CASE("Tasks that poll end soon after another one has thrown") {
+  std::atomic<int> at_work{0};
+  std::atomic<int> ended_by_itself{0};
+  CHECK_THROWS_AS(parallel_for(3, 3,
+                               [&](std::int64_t i, int) {
+                                 ++at_work;
+                                 while (at_work < 3) std::this_thread::yield();
+                                 if (i == 1) throw std::runtime_error("1");
+                                 for (int k = 0; k < 10000; ++k) {
+                                   std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                                   manyclass::poll_interrupt();
+                                 }
+                                 ++ended_by_itself;
+                               }),
+                  std::runtime_error);
+  CHECK(ended_by_itself == 0);
+  manyclass::poll_interrupt();  // nothing is left over
+}
+
 TEST_CASE("Numbers of threads are checked") {
   CHECK_THROWS_AS(manyclass::set_num_threads(0), std::invalid_argument);
   CHECK_THROWS_AS(manyclass::resolve_num_threads(-1), std::invalid_argument);

@@ -24,7 +24,8 @@ int resolve_num_threads(int num_threads);
 void set_interrupt_check(void (*check)());
 
 /// Called by long work: runs the registered check, at most some 20 times a second, if this is not
-/// a thread of the pool.
+/// a thread of the pool. In a `parallel_for` of which another task has thrown, it throws to end
+/// this task.
 void poll_interrupt();
 
 /// Wakes threads for a `parallel_for` that is some 20 microseconds away, which is how long waking
