@@ -32,7 +32,7 @@ class SampledSoftmax(SavedLayer):
     """The last layer of a classifier with a huge number of classes.
 
     A row of weights and a bias for each class; trained on a few sampled classes a step, evaluated
-    over all of them.
+    over all of them. What changes a layer, or saves it, is for one thread at a time.
 
     Parameters
     ----------
