@@ -31,10 +31,10 @@ NewTable<T> table_like(const RowsView<const T>& table, bool is_vector, const Nam
 }
 
 template <class T>
-py::array full_loss_of(const LayerArrays& arrays, const py::array& labels, const py::array& inputs,
+py::array full_loss_of(const LayerArrays& arrays, const Targets& targets, const py::array& inputs,
                        int num_threads) {
   const auto layer = read_layer<T>(arrays);
-  const auto examples = read_examples<T>(labels, inputs);
+  const auto examples = read_examples<T>(targets, inputs);
   auto loss = new_array<T>({examples.inputs.rows});
   const VectorView<T> out{loss.mutable_data(), loss.size()};
   const py::gil_scoped_release release;
@@ -43,11 +43,11 @@ py::array full_loss_of(const LayerArrays& arrays, const py::array& labels, const
 }
 
 template <class T>
-py::tuple full_loss_and_grad_of(const LayerArrays& arrays, const py::array& labels,
+py::tuple full_loss_and_grad_of(const LayerArrays& arrays, const Targets& targets,
                                 const py::array& inputs, int num_threads,
                                 const std::optional<py::array>& grad_loss) {
   const auto layer = read_layer<T>(arrays);
-  const auto examples = read_examples<T>(labels, inputs);
+  const auto examples = read_examples<T>(targets, inputs);
   const auto upstream = read_grad_loss<T>(grad_loss);
   check_examples(layer, examples);
   auto loss = new_array<T>({examples.inputs.rows});
@@ -64,12 +64,14 @@ py::tuple full_loss_and_grad_of(const LayerArrays& arrays, const py::array& labe
 }
 
 template <class T>
-py::array ranks_of(const LayerArrays& arrays, const py::array& labels, const py::array& inputs,
+py::array ranks_of(const LayerArrays& arrays, const Targets& targets, const py::array& inputs,
                    int num_threads) {
   const auto layer = read_layer<T>(arrays);
-  const auto examples = read_examples<T>(labels, inputs);
-  auto ranks = new_array<std::int64_t>({examples.labels.rows, examples.labels.cols});
-  const MatrixView<std::int64_t> out = matrix_of(ranks);
+  const auto examples = read_examples<T>(targets, inputs);
+  const MatrixView<const std::int64_t> ids = examples.labels.ids();
+  auto ranks = examples.labels.is_ragged() ? new_array<std::int64_t>({ids.rows})
+                                           : new_array<std::int64_t>({ids.rows, ids.cols});
+  const VectorView<std::int64_t> out{ranks.mutable_data(), ranks.size()};
   const py::gil_scoped_release release;
   label_ranks(layer, examples, num_threads, out);
   return ranks;
@@ -80,37 +82,37 @@ py::array ranks_of(const LayerArrays& arrays, const py::array& labels, const py:
 void bind_full_softmax(py::module_& module) {
   module.def(
       "full_softmax_loss",
-      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+      [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
          std::string partition_strategy, int num_threads) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         return with_float_type(inputs, "inputs", [&]<class T>() {
-          return full_loss_of<T>(layer, labels, inputs, num_threads);
+          return full_loss_of<T>(layer, targets, inputs, num_threads);
         });
       },
-      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
       py::arg("partition_strategy"), py::arg("num_threads"));
   module.def(
       "full_softmax_loss_and_grad",
-      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+      [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
          std::string partition_strategy, int num_threads,
          const std::optional<py::array>& grad_loss) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         return with_float_type(inputs, "inputs", [&]<class T>() {
-          return full_loss_and_grad_of<T>(layer, labels, inputs, num_threads, grad_loss);
+          return full_loss_and_grad_of<T>(layer, targets, inputs, num_threads, grad_loss);
         });
       },
-      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
       py::arg("partition_strategy"), py::arg("num_threads"), py::arg("grad_loss"));
   module.def(
       "label_ranks",
-      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+      [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
          std::string partition_strategy, int num_threads) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         return with_float_type(inputs, "inputs", [&]<class T>() {
-          return ranks_of<T>(layer, labels, inputs, num_threads);
+          return ranks_of<T>(layer, targets, inputs, num_threads);
         });
       },
-      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
       py::arg("partition_strategy"), py::arg("num_threads"));
 }
 

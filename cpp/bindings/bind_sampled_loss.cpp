@@ -23,10 +23,10 @@ struct Nce {
 };
 
 template <class Loss, class T>
-py::array loss_of(const LayerArrays& arrays, const py::array& labels, const py::array& inputs,
+py::array loss_of(const LayerArrays& arrays, const Targets& targets, const py::array& inputs,
                   const py::tuple& given, const SampledLossOptions& options) {
   const auto layer = read_layer<T>(arrays);
-  const auto examples = read_examples<T>(labels, inputs);
+  const auto examples = read_examples<T>(targets, inputs);
   auto loss = new_array<T>({examples.inputs.rows});
   const VectorView<T> out{loss.mutable_data(), loss.size()};
   const Candidates candidates = read_candidates(given);
@@ -40,12 +40,12 @@ py::array loss_of(const LayerArrays& arrays, const py::array& labels, const py::
 }
 
 template <class Loss, class T>
-py::tuple loss_and_grad_of(const LayerArrays& arrays, const py::array& labels,
+py::tuple loss_and_grad_of(const LayerArrays& arrays, const Targets& targets,
                            const py::array& inputs, const py::tuple& given,
                            const SampledLossOptions& options,
                            const std::optional<py::array>& grad_loss) {
   const auto layer = read_layer<T>(arrays);
-  const auto examples = read_examples<T>(labels, inputs);
+  const auto examples = read_examples<T>(targets, inputs);
   const auto upstream = read_grad_loss<T>(grad_loss);
   auto loss = new_array<T>({examples.inputs.rows});
   auto grad_inputs = new_array<T>({examples.inputs.rows, examples.inputs.cols});
@@ -67,17 +67,17 @@ template <class Loss>
 void bind_loss(py::module_& module, const char* name) {
   module.def(
       name,
-      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+      [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
          const py::tuple& candidates, bool remove_accidental_hits, bool mask_repeats,
          const std::string& correction, std::string partition_strategy, int num_threads) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
                                          log_q_correction(correction), num_threads};
         return with_float_type(inputs, "inputs", [&]<class T>() {
-          return loss_of<Loss, T>(layer, labels, inputs, candidates, options);
+          return loss_of<Loss, T>(layer, targets, inputs, candidates, options);
         });
       },
-      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
       py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("mask_repeats"),
       py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"));
 }
@@ -86,7 +86,7 @@ template <class Loss>
 void bind_loss_and_grad(py::module_& module, const char* name) {
   module.def(
       name,
-      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+      [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
          const py::tuple& candidates, bool remove_accidental_hits, bool mask_repeats,
          const std::string& correction, std::string partition_strategy, int num_threads,
          const std::optional<py::array>& grad_loss) {
@@ -94,10 +94,10 @@ void bind_loss_and_grad(py::module_& module, const char* name) {
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
                                          log_q_correction(correction), num_threads};
         return with_float_type(inputs, "inputs", [&]<class T>() {
-          return loss_and_grad_of<Loss, T>(layer, labels, inputs, candidates, options, grad_loss);
+          return loss_and_grad_of<Loss, T>(layer, targets, inputs, candidates, options, grad_loss);
         });
       },
-      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
       py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("mask_repeats"),
       py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"),
       py::arg("grad_loss"));

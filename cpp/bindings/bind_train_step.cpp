@@ -31,7 +31,7 @@ TrainedTable<T> read_trained(const py::object& table, const StateArrays& state, 
 
 template <class T>
 py::tuple train_step(const LayerArrays& arrays, const StateArrays& weights_state,
-                     const StateArrays& biases_state, const py::array& labels,
+                     const StateArrays& biases_state, const Targets& targets,
                      const py::array& inputs, const py::tuple& given,
                      const SampledLossOptions& options, const UpdateOptions& update,
                      const std::optional<py::array>& grad_loss) {
@@ -40,7 +40,7 @@ py::tuple train_step(const LayerArrays& arrays, const StateArrays& weights_state
                                               "weights", read_weights<T>),
                               read_trained<T>(arrays.biases, biases_state, update.rule, strategy,
                                               "biases", read_biases<T>)};
-  const auto examples = read_examples<T>(labels, inputs);
+  const auto examples = read_examples<T>(targets, inputs);
   const auto upstream = read_grad_loss<T>(grad_loss);
   const Candidates candidates = read_candidates(given);
   auto loss = new_array<T>({examples.inputs.rows});
@@ -60,7 +60,7 @@ py::tuple train_step(const LayerArrays& arrays, const StateArrays& weights_state
 void bind_train_step(py::module_& module) {
   module.def(
       "sampled_softmax_train_step",
-      [](py::object weights, py::object biases, const py::array& labels, const py::array& inputs,
+      [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
          const py::tuple& candidates, bool remove_accidental_hits, bool mask_repeats,
          const std::string& correction, std::string partition_strategy, int num_threads,
          const std::optional<py::array>& grad_loss, const RowRule& rule,
@@ -71,11 +71,11 @@ void bind_train_step(py::module_& module) {
                                          log_q_correction(correction), num_threads};
         const UpdateOptions update{rule, learning_rate, clip_norm};
         return with_float_type(inputs, "inputs", [&]<class T>() {
-          return train_step<T>(layer, weights_state, biases_state, labels, inputs, candidates,
+          return train_step<T>(layer, weights_state, biases_state, targets, inputs, candidates,
                                options, update, grad_loss);
         });
       },
-      py::arg("weights"), py::arg("biases"), py::arg("labels"), py::arg("inputs"),
+      py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
       py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("mask_repeats"),
       py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"),
       py::arg("grad_loss"), py::arg("rule"), py::arg("weights_state"), py::arg("biases_state"),

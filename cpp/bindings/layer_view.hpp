@@ -1,8 +1,11 @@
 // The arguments that every loss takes, as the core's structures.
 #pragma once
 
+#include <pybind11/stl.h>
+
 #include <optional>
 #include <string>
+#include <tuple>
 
 #include "numpy_view.hpp"
 
@@ -43,10 +46,27 @@ OutputLayer<T> read_layer(const LayerArrays& arrays) {
           read_table<const T>(arrays.biases, strategy, "biases", read_biases<T>)};
 }
 
+/// labels (an array [batch, num_true]; for ragged ones values [size]), row_splits (None if there
+/// are none), label_weights of the shape of labels or None, and label_smoothing.
+using Targets = std::tuple<py::array, std::optional<py::array>, std::optional<py::array>, double>;
+
 template <class T>
-Examples<T> read_examples(const py::array& labels, const py::array& inputs) {
-  return {read_matrix<std::int64_t>(labels, "labels", "shape [batch, num_true]"),
-          read_matrix<T>(inputs, "inputs", "shape [batch, dim]")};
+Examples<T> read_examples(const Targets& targets, const py::array& inputs) {
+  const auto& [labels, row_splits, weights, smoothing] = targets;
+  Examples<T> examples;
+  if (row_splits) {
+    examples.labels = LabelsView(read_vector<std::int64_t>(labels, "labels.values"),
+                                 read_vector<std::int64_t>(*row_splits, "labels.row_splits"));
+    if (weights) examples.label_weights = read_column<T>(*weights, "label_weights");
+  } else {
+    examples.labels = read_matrix<std::int64_t>(labels, "labels", "shape [batch, num_true]");
+    if (weights) {
+      examples.label_weights = read_matrix<T>(*weights, "label_weights", "shape [batch, num_true]");
+    }
+  }
+  examples.inputs = read_matrix<T>(inputs, "inputs", "shape [batch, dim]");
+  examples.label_smoothing = smoothing;
+  return examples;
 }
 
 /// None is a gradient of ones.

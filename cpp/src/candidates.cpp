@@ -2,8 +2,7 @@
 
 namespace manyclass {
 
-TentativeSample::TentativeSample(const CandidateDraw& draw,
-                                 MatrixView<const std::int64_t> true_classes,
+TentativeSample::TentativeSample(const CandidateDraw& draw, const LabelsView& true_classes,
                                  std::string_view argument)
     : sampler_(draw.sampler),
       true_classes_(true_classes),
@@ -12,7 +11,7 @@ TentativeSample::TentativeSample(const CandidateDraw& draw,
                                               argument, stretch_)) {}
 
 void TentativeSample::keep() {
-  sampler_.learn(true_classes_);
+  sampler_.learn(true_classes_.ids());
   stretch_.keep();
 }
 

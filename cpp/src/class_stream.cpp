@@ -1,7 +1,5 @@
 #include "class_stream.hpp"
 
-#include "checks.hpp"
-
 namespace manyclass {
 
 namespace {
@@ -11,16 +9,6 @@ constexpr std::int64_t most_segments = 32;
 std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d; }
 
 }  // namespace
-
-template <class T>
-void check_labels(const OutputLayer<T>& layer, const Examples<T>& examples) {
-  for (std::int64_t i = 0; i < examples.labels.rows; ++i) {
-    for (std::int64_t j = 0; j < examples.labels.cols; ++j) {
-      require_class(examples.labels.row(i)[j], layer.weights.num_rows(), "labels[", i, ", ", j,
-                    "]");
-    }
-  }
-}
 
 template <class T>
 ClassStream<T>::ClassStream(const OutputLayer<T>& layer, MatrixView<const T> inputs,
@@ -55,38 +43,47 @@ void ClassStream<T>::fill_block(const MatrixView<const T>& rows, std::int64_t po
 }
 
 template <class T>
-void ClassStream<T>::logits_of(const std::int64_t* classes, T* logits) {
+void ClassStream<T>::logits_of(const std::int64_t* classes, const std::int64_t* first, T* logits) {
   constexpr std::int64_t group = kernels::lane_multiple;
   const std::int64_t dim = layer_.weights.dim();
   alignas(64) T square[group * group];
-  for (std::int64_t first = 0; first < size_; first += group) {
-    const std::int64_t count = std::min(group, size_ - first);
-    for (std::int64_t l = 0; l < count; ++l) {
-      std::copy_n(layer_.weights.row(classes[first + l]), dim, rows_ + l * dim);
-      std::fill_n(square + l * group, group, *layer_.biases.row(classes[first + l]));
+  for (std::int64_t lane = 0; lane < size_; lane += group) {
+    const std::int64_t end = first[std::min(lane + group, size_)] - first[0];
+    std::int64_t owner = lane;
+    for (std::int64_t e = first[lane] - first[0]; e < end; e += group) {
+      const std::int64_t count = std::min(group, end - e);
+      for (std::int64_t i = 0; i < count; ++i) {
+        std::copy_n(layer_.weights.row(classes[e + i]), dim, rows_ + i * dim);
+        std::fill_n(square + i * group, group, *layer_.biases.row(classes[e + i]));
+      }
+      // One element of each row of this product: as many products too many, but the same sums in
+      // the same order.
+      kernels::table<T>().multiply_add(count, group, dim, rows_, dim, 1, transposed_ + lane, lanes_,
+                                       square, group);
+      for (std::int64_t i = 0; i < count; ++i) {
+        while (e + i >= first[owner + 1] - first[0]) ++owner;
+        logits[e + i] = square[i * group + (owner - lane)];
+      }
     }
-    // The diagonal of this product: as many products too many, but the same sums in the same order.
-    kernels::table<T>().multiply_add(count, group, dim, rows_, dim, 1, transposed_ + first, lanes_,
-                                     square, group);
-    for (std::int64_t l = 0; l < count; ++l) logits[first + l] = square[l * group + l];
   }
 }
 
 template <class T>
-void true_logits(ClassStream<T>& stream, const Examples<T>& examples, std::int64_t first,
-                 std::int64_t j, T* logits) {
-  std::int64_t classes[ClassStream<T>::most_lanes];
-  for (std::int64_t l = 0; l < stream.size(); ++l) classes[l] = examples.labels.row(first + l)[j];
-  stream.logits_of(classes, logits);
+ChunkLabels<T>::ChunkLabels(std::int64_t most_labels, Scratch& scratch)
+    : classes(scratch.take<std::int64_t>(most_labels)), logits(scratch.take<T>(most_labels)) {}
+
+template <class T>
+void ChunkLabels<T>::load(ClassStream<T>& stream, const LabelsView& labels,
+                          const LabelTargets<T>& of_batch, std::int64_t first) {
+  targets = of_batch.from(first);
+  const std::int64_t begin = of_batch.begin(first);
+  for (std::int64_t e = 0; e < targets.begin(stream.size()); ++e) classes[e] = labels[begin + e];
+  stream.logits_of(classes, targets.first, logits);
 }
 
-template void true_logits(ClassStream<float>&, const Examples<float>&, std::int64_t, std::int64_t,
-                          float*);
-template void true_logits(ClassStream<double>&, const Examples<double>&, std::int64_t, std::int64_t,
-                          double*);
+template struct ChunkLabels<float>;
+template struct ChunkLabels<double>;
 template class ClassStream<float>;
 template class ClassStream<double>;
-template void check_labels(const OutputLayer<float>&, const Examples<float>&);
-template void check_labels(const OutputLayer<double>&, const Examples<double>&);
 
 }  // namespace manyclass

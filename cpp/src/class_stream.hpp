@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "label_targets.hpp"
 #include "manyclass/full_softmax.hpp"
 #include "scratch.hpp"
 
@@ -18,10 +19,6 @@ struct ClassBlock {
   MatrixView<const T> rows{};
   T* logits = nullptr;  // [size, lanes]
 };
-
-/// Checks that labels lie in [0, num_classes).
-template <class T>
-void check_labels(const OutputLayer<T>& layer, const Examples<T>& examples);
 
 /// A chunk of examples, transposed, and the classes cut into segments: by shape alone, so that
 /// sums over segments do not depend on the number of threads.
@@ -45,9 +42,9 @@ class ClassStream {
   template <class Visit>
   void for_each_block(Visit visit);
 
-  /// logits[l] = the logit of class classes[l] for example l, with the bits that
-  /// `for_each_block` gives it.
-  void logits_of(const std::int64_t* classes, T* logits);
+  /// Logits of classes first[l] .. first[l + 1] - 1 for example l, for every example, with the bits
+  /// that `for_each_block` gives them. Both arrays begin with class first[0].
+  void logits_of(const std::int64_t* classes, const std::int64_t* first, T* logits);
 
  private:
   void fill_block(const MatrixView<const T>& rows, std::int64_t position, T* logits) const;
@@ -64,10 +61,20 @@ class ClassStream {
   T* rows_;        // [lane_multiple, dim], gathered for logits_of
 };
 
-/// The logits of label column j for the examples that the stream holds, from `first` on.
+/// The labels of a chunk of examples, numbered as their targets number them. Memory is taken once,
+/// for the chunk that has most.
 template <class T>
-void true_logits(ClassStream<T>& stream, const Examples<T>& examples, std::int64_t first,
-                 std::int64_t j, T* logits);
+struct ChunkLabels {
+  LabelTargets<T> targets;
+  std::int64_t* classes;
+  T* logits;
+
+  ChunkLabels(std::int64_t most_labels, Scratch& scratch);
+
+  /// Takes those of the examples that the stream holds, the first of which is `first`.
+  void load(ClassStream<T>& stream, const LabelsView& labels, const LabelTargets<T>& of_batch,
+            std::int64_t first);
+};
 
 }  // namespace manyclass
 

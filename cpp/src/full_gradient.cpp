@@ -35,10 +35,12 @@ void check_gradients(const OutputLayer<T>& layer, const Examples<T>& examples,
 
 template <class T>
 FullGradient<T>::FullGradient(const OutputLayer<T>& layer, const Examples<T>& examples,
-                              VectorView<const T> grad_loss, const DenseGradients<T>& gradients,
-                              int num_threads, ClassStream<T>& stream, Scratch& scratch)
+                              const LabelTargets<T>& targets, VectorView<const T> grad_loss,
+                              const DenseGradients<T>& gradients, int num_threads,
+                              ClassStream<T>& stream, Scratch& scratch)
     : layer_(layer),
       examples_(examples),
+      targets_(targets),
       grad_loss_(grad_loss),
       gradients_(gradients),
       num_threads_(num_threads),
@@ -46,6 +48,7 @@ FullGradient<T>::FullGradient(const OutputLayer<T>& layer, const Examples<T>& ex
       top_(scratch.take<T>(ClassStream<T>::most_lanes)),
       factor_(scratch.take<T>(ClassStream<T>::most_lanes)),
       grad_(scratch.take<T>(ClassStream<T>::most_lanes)),
+      spread_(scratch.take<T>(ClassStream<T>::most_lanes)),
       inputs_(scratch.take<T>(stream.num_segments() * ClassStream<T>::most_lanes *
                               layer.weights.dim())) {}
 
@@ -61,39 +64,45 @@ void FullGradient<T>::clear() const {
   });
 }
 
-// The chunk's labels, grouped by the position of their class; entry l * num_true + j.
+// The chunk's labels, numbered from its first, grouped by the position of their class.
 template <class T>
 EntryGroups FullGradient<T>::group_labels(std::int64_t first, Scratch& scratch) const {
-  const std::int64_t num_true = examples_.labels.cols;
-  auto* positions = scratch.take<std::int64_t>(stream_.size() * num_true);
-  for (std::int64_t l = 0; l < stream_.size(); ++l) {
-    for (std::int64_t j = 0; j < num_true; ++j) {
-      positions[l * num_true + j] = layer_.weights.position(examples_.labels.row(first + l)[j]);
-    }
+  const std::int64_t begin = targets_.begin(first);
+  const std::int64_t count = targets_.begin(first + stream_.size()) - begin;
+  auto* positions = scratch.take<std::int64_t>(count);
+  for (std::int64_t e = 0; e < count; ++e) {
+    positions[e] = layer_.weights.position(examples_.labels[begin + e]);
   }
-  return group_entries(positions, stream_.size() * num_true, layer_.weights.num_rows(), scratch);
+  return group_entries(positions, count, layer_.weights.num_rows(), scratch);
 }
 
 // grad_loss * (softmax - target), in place.
 template <class T>
-void FullGradient<T>::logits_to_gradients(const ClassBlock<T>& block,
+void FullGradient<T>::logits_to_gradients(std::int64_t first, const ClassBlock<T>& block,
                                           const EntryGroups& labels) const {
   const auto& kernel = kernels::table<T>();
-  const std::int64_t num_true = examples_.labels.cols;
   alignas(64) T unused[ClassStream<T>::most_lanes] = {};
   kernel.column_exp(block.logits, block.size, block.lanes, top_, unused);
   kernel.column_scale(block.logits, block.size, block.lanes, factor_);
+  for (std::int64_t r = 0; targets_.smoothing > 0.0 && r < block.size; ++r) {
+    T* row = block.logits + r * block.lanes;
+    for (std::int64_t l = 0; l < block.lanes; ++l) row[l] -= spread_[l];
+  }
+  const LabelTargets<T> targets = targets_.from(first);
+  const auto kept = static_cast<T>(1.0 - targets.smoothing);
   const std::int64_t* end = labels.keys + labels.num_groups;
   const std::int64_t* place = std::lower_bound(labels.keys, end, block.position);
   for (; place != end && *place < block.position + block.size; ++place) {
     const std::int64_t g = place - labels.keys;
     T* row = block.logits + (*place - block.position) * block.lanes;
     for (std::int64_t e = labels.begin[g]; e < labels.begin[g + 1];) {
-      const std::int64_t l = labels.entries[e] / num_true;
+      const std::int64_t l = targets.example_of(labels.entries[e]);
       // At once for an example that names the class several times: three thirds are exactly one.
-      std::int64_t count = 0;
-      for (; e < labels.begin[g + 1] && labels.entries[e] / num_true == l; ++e) ++count;
-      row[l] -= grad_[l] * static_cast<T>(count) / static_cast<T>(num_true);
+      T weight{0};
+      for (; e < labels.begin[g + 1] && targets.example_of(labels.entries[e]) == l; ++e) {
+        weight += targets.weights[labels.entries[e]];
+      }
+      row[l] -= grad_[l] * (kept * weight) / targets.divisors[l];
     }
   }
 }
@@ -104,7 +113,7 @@ void FullGradient<T>::add_block(std::int64_t first, const ClassBlock<T>& block,
   const auto& kernel = kernels::table<T>();
   const std::int64_t dim = layer_.weights.dim();
   const std::int64_t size = stream_.size();
-  logits_to_gradients(block, labels);
+  logits_to_gradients(first, block, labels);
   const MatrixView<T> rows = gradients_.weights.run_at(block.position, block.size);
   kernel.multiply_add(block.size, dim, size, block.logits, block.lanes, 1,
                       examples_.inputs.row(first), examples_.inputs.row_stride, rows.data,
@@ -126,9 +135,12 @@ void FullGradient<T>::add_chunk(std::int64_t first, const RunningSoftmax<T>& sof
     const SoftmaxTotal<T> total = softmax.total(l);
     T grad{0};  // lanes beyond the chunk
     if (l < stream_.size()) grad = grad_loss_.data == nullptr ? T{1} : grad_loss_[first + l];
+    const double mass = l < stream_.size() ? double{grad} * double{targets_.mass(first + l)} : 0.0;
     top_[l] = total.top;
-    factor_[l] = static_cast<T>(double{grad} / total.sum);
+    factor_[l] = static_cast<T>(mass / total.sum);
     grad_[l] = grad;
+    spread_[l] =
+        static_cast<T>(mass * targets_.smoothing / static_cast<double>(layer_.weights.num_rows()));
   }
   std::fill_n(inputs_, stream_.num_segments() * segment_size, T{0});
   Scratch scratch;

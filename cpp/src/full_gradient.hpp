@@ -19,8 +19,9 @@ template <class T>
 class FullGradient {
  public:
   FullGradient(const OutputLayer<T>& layer, const Examples<T>& examples,
-               VectorView<const T> grad_loss, const DenseGradients<T>& gradients, int num_threads,
-               ClassStream<T>& stream, Scratch& scratch);
+               const LabelTargets<T>& targets, VectorView<const T> grad_loss,
+               const DenseGradients<T>& gradients, int num_threads, ClassStream<T>& stream,
+               Scratch& scratch);
 
   /// Sets the gradients of weights and biases to zero.
   void clear() const;
@@ -31,18 +32,21 @@ class FullGradient {
 
  private:
   void add_block(std::int64_t first, const ClassBlock<T>& block, const EntryGroups& labels);
-  void logits_to_gradients(const ClassBlock<T>& block, const EntryGroups& labels) const;
+  void logits_to_gradients(std::int64_t first, const ClassBlock<T>& block,
+                           const EntryGroups& labels) const;
   EntryGroups group_labels(std::int64_t first, Scratch& scratch) const;
 
   const OutputLayer<T>& layer_;
   const Examples<T>& examples_;
+  const LabelTargets<T>& targets_;
   VectorView<const T> grad_loss_;
   const DenseGradients<T>& gradients_;
   int num_threads_;
   ClassStream<T>& stream_;
   T* top_;     // [most lanes], the largest logit
-  T* factor_;  // [most lanes], grad_loss / sum of exponentials
+  T* factor_;  // [most lanes], grad_loss * all targets / sum of exponentials
   T* grad_;    // [most lanes], grad_loss
+  T* spread_;  // [most lanes], grad_loss * the target of every class
   T* inputs_;  // [segments, most lanes, dim], each segment's share of the inputs' gradient
 };
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
-#include "checks.hpp"
 #include "class_stream.hpp"
 #include "full_gradient.hpp"
+#include "label_checks.hpp"
+#include "label_targets.hpp"
+#include "logit_mean.hpp"
 #include "manyclass/threads.hpp"
 #include "running_softmax.hpp"
 
@@ -18,25 +20,49 @@ void check_call(const OutputLayer<T>& layer, const Examples<T>& examples,
   check_examples(layer, examples, grad_loss);
   require(loss.size == examples.inputs.rows, "loss has ", loss.size,
           " entries; it must have one for each of the ", examples.inputs.rows, " examples");
-  check_labels(layer, examples);
+  check_labels(examples.labels, layer.weights.num_rows(), "labels");
 }
+
+// What the loss of a chunk of examples is computed from, once for all chunks.
+template <class T>
+struct LossMemory {
+  LabelTargets<T> targets;
+  RunningSoftmax<T> softmax;
+  LogitMean<T> mean;
+  ChunkLabels<T> labels;
+
+  LossMemory(const OutputLayer<T>& layer, const Examples<T>& examples, std::int64_t num_segments,
+             Scratch& scratch)
+      : targets(make_targets(examples, scratch)),
+        softmax(num_segments, scratch),
+        mean(layer.weights.num_rows(), num_segments, scratch),
+        labels(most_labels(targets, examples.inputs.rows, ClassStream<T>::most_lanes), scratch) {}
+};
 
 // Loss of the chunk of examples that the stream holds.
 template <class T>
 void chunk_loss(ClassStream<T>& stream, const Examples<T>& examples, std::int64_t first,
-                RunningSoftmax<T>& softmax, VectorView<T> loss) {
-  softmax.reset();
-  stream.for_each_block([&](const ClassBlock<T>& block) { softmax.add(block); });
-  double gap[ClassStream<T>::most_lanes] = {};
-  T logits[ClassStream<T>::most_lanes];
-  double logsumexp[ClassStream<T>::most_lanes];
-  for (std::int64_t l = 0; l < stream.size(); ++l) logsumexp[l] = softmax.total(l).logsumexp();
-  for (std::int64_t j = 0; j < examples.labels.cols; ++j) {
-    true_logits(stream, examples, first, j, logits);
-    for (std::int64_t l = 0; l < stream.size(); ++l) gap[l] += logsumexp[l] - double{logits[l]};
-  }
+                LossMemory<T>& memory, VectorView<T> loss) {
+  const double smoothing = memory.targets.smoothing;
+  memory.softmax.reset();
+  memory.mean.reset();
+  stream.for_each_block([&](const ClassBlock<T>& block) {
+    if (smoothing > 0.0) memory.mean.add(block);
+    memory.softmax.add(block);
+  });
+  memory.labels.load(stream, examples.labels, memory.targets, first);
+  const LabelTargets<T>& targets = memory.labels.targets;
   for (std::int64_t l = 0; l < stream.size(); ++l) {
-    loss[first + l] = static_cast<T>(gap[l] / static_cast<double>(examples.labels.cols));
+    const double logsumexp = memory.softmax.total(l).logsumexp();
+    double gap = 0.0;
+    for (std::int64_t e = targets.begin(l); e < targets.begin(l + 1); ++e) {
+      gap += double{targets.weights[e]} * (logsumexp - double{memory.labels.logits[e]});
+    }
+    gap = (1.0 - smoothing) * gap / double{targets.divisors[l]};
+    if (smoothing > 0.0) {
+      gap += smoothing * double{targets.mass(l)} * (logsumexp - memory.mean.of(l));
+    }
+    loss[first + l] = static_cast<T>(gap);
   }
 }
 
@@ -57,9 +83,9 @@ void full_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
   check_call(layer, examples, {}, loss);
   Scratch scratch;
   ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch);
-  RunningSoftmax<T> softmax(stream.num_segments(), scratch);
+  LossMemory<T> memory(layer, examples, stream.num_segments(), scratch);
   for_each_chunk(stream, examples.inputs.rows,
-                 [&](std::int64_t first) { chunk_loss(stream, examples, first, softmax, loss); });
+                 [&](std::int64_t first) { chunk_loss(stream, examples, first, memory, loss); });
 }
 
 template <class T>
@@ -71,12 +97,13 @@ void full_softmax_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& 
   const int threads = resolve_num_threads(num_threads);
   Scratch scratch;
   ClassStream<T> stream(layer, examples.inputs, threads, scratch);
-  RunningSoftmax<T> softmax(stream.num_segments(), scratch);
-  FullGradient<T> gradient(layer, examples, grad_loss, gradients, threads, stream, scratch);
+  LossMemory<T> memory(layer, examples, stream.num_segments(), scratch);
+  FullGradient<T> gradient(layer, examples, memory.targets, grad_loss, gradients, threads, stream,
+                           scratch);
   gradient.clear();
   for_each_chunk(stream, examples.inputs.rows, [&](std::int64_t first) {
-    chunk_loss(stream, examples, first, softmax, loss);
-    gradient.add_chunk(first, softmax);
+    chunk_loss(stream, examples, first, memory, loss);
+    gradient.add_chunk(first, memory.softmax);
   });
 }
 

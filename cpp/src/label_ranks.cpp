@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
-#include "checks.hpp"
 #include "class_stream.hpp"
 #include "kernels/kernel_table.hpp"
+#include "label_checks.hpp"
+#include "label_targets.hpp"
 #include "manyclass/threads.hpp"
 
 namespace manyclass {
@@ -26,49 +27,50 @@ std::int64_t rows_below(const RowsView<const T>& weights, const ClassBlock<T>& b
   return std::min(block.size, (label - first + stride - 1) / stride);
 }
 
-// Adds the classes of one block that stand above each label of column j.
+// Adds the classes of one block that stand above each label, label by label of all examples.
 template <class T>
-void count_above(const OutputLayer<T>& layer, const Examples<T>& examples, std::int64_t first,
-                 std::int64_t size, std::int64_t j, const T* marks, const ClassBlock<T>& block,
-                 std::int64_t* above) {
-  alignas(64) T ties[row<T>] = {};
-  alignas(64) T counts[row<T>] = {};
-  for (std::int64_t l = 0; l < size; ++l) {
-    const std::int64_t label = examples.labels.row(first + l)[j];
-    ties[l] = static_cast<T>(rows_below(layer.weights, block, label));
+void count_above(const OutputLayer<T>& layer, const ChunkLabels<T>& labels, std::int64_t size,
+                 std::int64_t most_labels, const ClassBlock<T>& block, std::int64_t* above) {
+  for (std::int64_t j = 0; j < most_labels; ++j) {
+    alignas(64) T marks[row<T>] = {};
+    alignas(64) T ties[row<T>] = {};
+    alignas(64) T counts[row<T>] = {};
+    const auto for_each_label = [&](auto work) {
+      for (std::int64_t l = 0; l < size; ++l) {
+        const std::int64_t e = labels.targets.begin(l) + j;
+        if (e < labels.targets.begin(l + 1)) work(l, e);
+      }
+    };
+    for_each_label([&](std::int64_t l, std::int64_t e) {
+      marks[l] = labels.logits[e];
+      ties[l] = static_cast<T>(rows_below(layer.weights, block, labels.classes[e]));
+    });
+    kernels::table<T>().column_count_above(block.logits, block.size, block.lanes, marks, ties,
+                                           counts);
+    for_each_label(
+        [&](std::int64_t l, std::int64_t e) { above[e] += static_cast<std::int64_t>(counts[l]); });
   }
-  kernels::table<T>().column_count_above(block.logits, block.size, block.lanes, marks, ties,
-                                         counts);
-  for (std::int64_t l = 0; l < size; ++l) above[l] += static_cast<std::int64_t>(counts[l]);
 }
 
-// Ranks of the chunk of examples that the stream holds.
+// Ranks of the labels of the chunk that the stream holds.
 template <class T>
-void chunk_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, std::int64_t first,
-                 ClassStream<T>& stream, T* marks, std::int64_t* above,
-                 MatrixView<std::int64_t> ranks) {
-  const std::int64_t num_true = examples.labels.cols;
+void chunk_ranks(const OutputLayer<T>& layer, const ChunkLabels<T>& labels, ClassStream<T>& stream,
+                 std::int64_t* above, VectorView<std::int64_t> ranks) {
   const std::int64_t size = stream.size();
-  std::fill_n(marks, num_true * row<T>, T{0});
-  std::fill_n(above, stream.num_segments() * num_true * row<T>, 0);
-  for (std::int64_t j = 0; j < num_true; ++j) {
-    true_logits(stream, examples, first, j, marks + j * row<T>);
+  const std::int64_t count = labels.targets.begin(size);
+  std::int64_t most_labels = 0;  // of an example
+  for (std::int64_t l = 0; l < size; ++l) {
+    most_labels = std::max(most_labels, labels.targets.begin(l + 1) - labels.targets.begin(l));
   }
+  std::fill_n(above, stream.num_segments() * count, 0);
   stream.for_each_block([&](const ClassBlock<T>& block) {
-    for (std::int64_t j = 0; j < num_true; ++j) {
-      count_above(layer, examples, first, size, j, marks + j * row<T>, block,
-                  above + (block.segment * num_true + j) * row<T>);
-    }
+    count_above(layer, labels, size, most_labels, block, above + block.segment * count);
   });
-  for (std::int64_t j = 0; j < num_true; ++j) {
-    for (std::int64_t l = 0; l < size; ++l) {
-      const T mark = marks[j * row<T> + l];
-      std::int64_t rank = 1;
-      for (std::int64_t s = 0; s < stream.num_segments(); ++s) {
-        rank += above[(s * num_true + j) * row<T> + l];
-      }
-      ranks.row(first + l)[j] = mark == mark ? rank : layer.weights.num_rows();
-    }
+  for (std::int64_t e = 0; e < count; ++e) {
+    std::int64_t rank = 1;
+    for (std::int64_t s = 0; s < stream.num_segments(); ++s) rank += above[s * count + e];
+    const T logit = labels.logits[e];
+    ranks[labels.targets.first[0] + e] = logit == logit ? rank : layer.weights.num_rows();
   }
 }
 
@@ -76,25 +78,28 @@ void chunk_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, std::
 
 template <class T>
 void label_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, int num_threads,
-                 MatrixView<std::int64_t> ranks) {
+                 VectorView<std::int64_t> ranks) {
+  const LabelsView& labels = examples.labels;
   check_examples(layer, examples);
-  require(ranks.rows == examples.labels.rows && ranks.cols == examples.labels.cols,
-          "ranks has shape [", ranks.rows, ", ", ranks.cols, "]; it must have that of labels, [",
-          examples.labels.rows, ", ", examples.labels.cols, "]");
-  check_labels(layer, examples);
+  require(ranks.size == labels.size(), "ranks has ", ranks.size,
+          " entries; it must have one for each of the ", labels.size(), " labels");
+  check_labels(labels, layer.weights.num_rows(), "labels");
   Scratch scratch;
   ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch);
-  T* marks = scratch.take<T>(examples.labels.cols * row<T>);
-  auto* above = scratch.take<std::int64_t>(stream.num_segments() * examples.labels.cols * row<T>);
-  for (std::int64_t first = 0; first < examples.inputs.rows; first += row<T>) {
-    stream.load(first, std::min(row<T>, examples.inputs.rows - first));
-    chunk_ranks(layer, examples, first, stream, marks, above, ranks);
+  const auto targets = make_targets(examples, scratch);
+  const std::int64_t most = most_labels(targets, labels.batch(), row<T>);
+  ChunkLabels<T> chunk(most, scratch);
+  auto* above = scratch.take<std::int64_t>(stream.num_segments() * most);
+  for (std::int64_t first = 0; first < labels.batch(); first += row<T>) {
+    stream.load(first, std::min(row<T>, labels.batch() - first));
+    chunk.load(stream, labels, targets, first);
+    chunk_ranks(layer, chunk, stream, above, ranks);
   }
 }
 
 template void label_ranks(const OutputLayer<float>&, const Examples<float>&, int,
-                          MatrixView<std::int64_t>);
+                          VectorView<std::int64_t>);
 template void label_ranks(const OutputLayer<double>&, const Examples<double>&, int,
-                          MatrixView<std::int64_t>);
+                          VectorView<std::int64_t>);
 
 }  // namespace manyclass

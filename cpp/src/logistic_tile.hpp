@@ -1,5 +1,5 @@
-// The logistic loss of each class by itself over one transposed tile of logits: noise-contrastive
-// estimation and negative sampling.
+// The logistic loss of each class by itself over one tile of logits: noise-contrastive estimation
+// and negative sampling.
 #pragma once
 
 #include "logits_tile.hpp"
@@ -11,7 +11,7 @@ class LogisticTile {
  public:
   using Value = T;
 
-  LogisticTile(std::int64_t lanes, Scratch& scratch);
+  LogisticTile(std::int64_t lanes, std::int64_t num_labels, Scratch& scratch);
 
   /// loss[l] = the sum over lane l's logits z of softplus(z) - target * z. Logits become
   /// sigmoid(z) - target.
@@ -24,10 +24,9 @@ class LogisticTile {
   void add_truth(const LogitsTile<T>& tile) const;
   void add_sampled(const LogitsTile<T>& tile) const;
 
-  // One entry a lane.
-  double* total_;
-  T* part_;
-  T* logit_;
+  double* total_;  // one entry a lane
+  T* part_;        // one entry a lane or a label
+  T* logit_;       // one entry a label
 };
 
 }  // namespace manyclass

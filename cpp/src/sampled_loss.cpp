@@ -1,6 +1,6 @@
 #include "manyclass/sampled_loss.hpp"
 
-#include "checks.hpp"
+#include "label_checks.hpp"
 #include "logistic_tile.hpp"
 #include "manyclass/threads.hpp"
 #include "phase_clock.hpp"
@@ -31,12 +31,15 @@ void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
   require(examples.inputs.cols == layer.weights.dim(), "inputs has shape [", examples.inputs.rows,
           ", ", examples.inputs.cols, "], weights has dim ", layer.weights.dim(),
           "; inputs must have shape [batch, dim]");
-  require(examples.labels.cols >= 1, "labels has no columns; num_true must be at least 1");
-  require(examples.labels.rows == examples.inputs.rows, "labels has ", examples.labels.rows,
+  require(examples.labels.ids().cols >= 1, "labels has no columns; num_true must be at least 1");
+  require(examples.labels.batch() == examples.inputs.rows, "labels has ", examples.labels.batch(),
           " rows, inputs has ", examples.inputs.rows, "; both must have one for each example");
   require(grad_loss.data == nullptr || grad_loss.size == examples.inputs.rows, "grad_loss has ",
           grad_loss.size, " entries; it must have one for each of the ", examples.inputs.rows,
           " examples");
+  check_label_weights(examples.labels, examples.label_weights);
+  require(examples.label_smoothing >= 0.0 && examples.label_smoothing < 1.0, "label_smoothing is ",
+          examples.label_smoothing, "; it must be at least 0 and below 1");
 }
 
 void check_options(const SampledLossOptions& options) {
@@ -52,6 +55,20 @@ void check_loss(const Examples<T>& examples, VectorView<T> loss) {
   const std::int64_t batch = examples.inputs.rows;
   require(loss.size == batch, "loss has ", loss.size, " entries; it must have one for each of the ",
           batch, " examples");
+}
+
+// Targets of a logistic loss are probabilities.
+template <class T>
+void check_nce_targets(const Examples<T>& examples) {
+  require(examples.label_smoothing == 0.0, "label_smoothing is ", examples.label_smoothing,
+          "; nce_loss has none, it must be 0");
+  const MatrixView<const T>& weights = examples.label_weights;
+  for (std::int64_t i = 0; i < weights.rows; ++i) {
+    for (std::int64_t j = 0; j < weights.cols; ++j) {
+      require(weights.row(i)[j] <= T{1}, "label_weights", LabelPlace{examples.labels, i, j}, " is ",
+              weights.row(i)[j], "; for nce_loss it is a probability and must be at most 1");
+    }
+  }
 }
 
 // The threads that a step of some matrix products is worth. They wake while it is planned.
@@ -131,6 +148,7 @@ template <class T>
 void nce_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
               const SampledValuesView& sampled, const SampledLossOptions& options,
               VectorView<T> loss) {
+  check_nce_targets(examples);
   compute_loss<LogisticTile<T>>(layer, examples, sampled, options, loss);
 }
 
@@ -140,6 +158,7 @@ SampledGradients<T> nce_loss_and_grad(const OutputLayer<T>& layer, const Example
                                       const SampledLossOptions& options,
                                       VectorView<const T> grad_loss, VectorView<T> loss,
                                       MatrixView<T> grad_inputs) {
+  check_nce_targets(examples);
   return compute_loss_and_grad<LogisticTile<T>>(layer, examples, sampled, options, grad_loss, loss,
                                                 grad_inputs);
 }

@@ -26,11 +26,15 @@ constexpr double products_per_copy = 32.0;  // of one element from memory
 
 std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d; }
 
+std::int64_t round_up(std::int64_t n) {
+  return divide_up(n, kernels::lane_multiple) * kernels::lane_multiple;
+}
+
 // Examples a block: enough for a wide product, few enough that a small batch makes two blocks.
 std::int64_t lanes_for(std::int64_t batch) {
   constexpr std::int64_t most = 4 * kernels::lane_multiple;
   const std::int64_t half = std::max<std::int64_t>(1, divide_up(batch, 2));
-  return std::min(divide_up(half, kernels::lane_multiple) * kernels::lane_multiple, most);
+  return std::min(round_up(half), most);
 }
 
 // Small enough for each thread to have one, and for its gradients to stay in cache.
@@ -66,8 +70,12 @@ SampledStep<Loss>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& e
       num_threads_(num_threads),
       scratch_(scratch),
       lanes_(lanes_for(plan.batch)),
-      data_{layer, examples, plan,
-            divide_up(plan.dim, kernels::lane_multiple) * kernels::lane_multiple, nullptr} {
+      data_{layer,
+            examples,
+            plan,
+            round_up(most_labels(plan.targets, plan.batch, lanes_)),
+            round_up(plan.dim),
+            nullptr} {
   T* rows = scratch.take<T>(plan.num_sampled * data_.row_stride);
   gather(rows);
   data_.rows = rows;
@@ -183,7 +191,7 @@ void SampledStep<Loss>::loss_and_grad(VectorView<const T> grad_loss, VectorView<
   std::fill_n(parts.candidate_biases, plan_.num_sampled, T{0});
   const int threads = threads_for(2 * plan_.batch);
   const std::int64_t fitting =
-      kept_bytes / StepBlock<Loss>::bytes(plan_, data_.row_stride, lanes_) / threads * threads;
+      kept_bytes / StepBlock<Loss>::bytes(data_, lanes_) / threads * threads;
   const std::int64_t kept = std::min(std::max<std::int64_t>(fitting, threads), num_blocks());
   StepBlock<Loss>* blocks = make_blocks(kept);
   for (std::int64_t first = 0; first < num_blocks(); first += kept) {

@@ -61,10 +61,6 @@ void check_num_sampled(std::int64_t num_sampled) {
           most_sampled);
 }
 
-std::size_t num_entries(MatrixView<const std::int64_t> true_classes) {
-  return static_cast<std::size_t>(true_classes.rows * true_classes.cols);
-}
-
 }  // namespace
 
 Sampler::Sampler(std::int64_t num_classes, Seed seed) : num_classes_(num_classes), stream_(seed) {
@@ -131,8 +127,8 @@ void Sampler::probabilities(VectorView<const std::int64_t> ids, std::span<double
   }
 }
 
-void Sampler::check_sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
-                           bool unique, std::string_view argument) const {
+void Sampler::check_sample(const LabelsView& true_classes, std::int64_t num_sampled, bool unique,
+                           std::string_view argument) const {
   check_num_sampled(num_sampled);
   require(!unique || num_sampled <= num_classes(), "num_sampled is ", num_sampled,
           ", more than num_classes ", num_classes(), " with unique candidates");
@@ -168,17 +164,16 @@ void Sampler::add_counts(std::span<const std::int64_t> ids, std::int64_t num_sam
 }
 
 template <class T>
-SampledValuesOf<T> Sampler::draw_sample(MatrixView<const std::int64_t> true_classes,
-                                        std::int64_t num_sampled, bool unique,
-                                        std::optional<Seed> seed, std::string_view argument,
-                                        Stretch& stretch) const {
+SampledValuesOf<T> Sampler::draw_sample(const LabelsView& true_classes, std::int64_t num_sampled,
+                                        bool unique, std::optional<Seed> seed,
+                                        std::string_view argument, Stretch& stretch) const {
   const PhaseClock clock(Phase::draw);
   const auto still = hold_still();
   check_sample(true_classes, num_sampled, unique, argument);
   SampledValuesOf<T> result;
   result.sampled_candidates.resize(static_cast<std::size_t>(num_sampled));
   result.sampled_expected_count.reserve(static_cast<std::size_t>(num_sampled));
-  result.true_expected_count.reserve(num_entries(true_classes));
+  result.true_expected_count.reserve(static_cast<std::size_t>(true_classes.size()));
   PhiloxReader reader(stretch.reserve(num_sampled, seed));
   std::int64_t num_draws = num_sampled;
   if (unique) {
@@ -187,19 +182,19 @@ SampledValuesOf<T> Sampler::draw_sample(MatrixView<const std::int64_t> true_clas
     draw_into(reader, result.sampled_candidates);
   }
   add_counts(result.sampled_candidates, num_sampled, num_draws, result.sampled_expected_count);
-  for_each_run(true_classes, [&](std::span<const std::int64_t> labels) {
+  for_each_run(true_classes.ids(), [&](std::span<const std::int64_t> labels) {
     add_counts(labels, num_sampled, num_draws, result.true_expected_count);
   });
   return result;
 }
 
 template <class T>
-SampledValuesOf<T> Sampler::sample(MatrixView<const std::int64_t> true_classes,
-                                   std::int64_t num_sampled, bool unique, std::optional<Seed> seed,
+SampledValuesOf<T> Sampler::sample(const LabelsView& true_classes, std::int64_t num_sampled,
+                                   bool unique, std::optional<Seed> seed,
                                    std::string_view argument) {
   Stretch stretch(*this);
   auto result = draw_sample<T>(true_classes, num_sampled, unique, seed, argument, stretch);
-  learn(true_classes);
+  learn(true_classes.ids());
   stretch.keep();
   return result;
 }
@@ -223,9 +218,10 @@ SampledValuesOf<T> all_candidates(MatrixView<const std::int64_t> true_classes,
   check_num_sampled(num_sampled);
   check_labels(true_classes, num_sampled, "true_classes");
   const auto size = static_cast<std::size_t>(num_sampled);
-  SampledValuesOf<T> result{std::vector<std::int64_t>(size),
-                            std::vector<T>(num_entries(true_classes), T{1}),
-                            std::vector<T>(size, T{1})};
+  SampledValuesOf<T> result{
+      std::vector<std::int64_t>(size),
+      std::vector<T>(static_cast<std::size_t>(true_classes.rows * true_classes.cols), T{1}),
+      std::vector<T>(size, T{1})};
   std::iota(result.sampled_candidates.begin(), result.sampled_candidates.end(), 0);
   return result;
 }
@@ -276,11 +272,11 @@ void LogUniformSampler::draw_into(PhiloxReader& reader, std::span<std::int64_t> 
   }
 }
 
-template SampledValues Sampler::draw_sample(MatrixView<const std::int64_t>, std::int64_t, bool,
+template SampledValues Sampler::draw_sample(const LabelsView&, std::int64_t, bool,
                                             std::optional<Seed>, std::string_view, Stretch&) const;
-#define MANYCLASS_INSTANTIATE(T)                                                                  \
-  template SampledValuesOf<T> Sampler::sample(MatrixView<const std::int64_t>, std::int64_t, bool, \
-                                              std::optional<Seed>, std::string_view);             \
+#define MANYCLASS_INSTANTIATE(T)                                                      \
+  template SampledValuesOf<T> Sampler::sample(const LabelsView&, std::int64_t, bool,  \
+                                              std::optional<Seed>, std::string_view); \
   template SampledValuesOf<T> all_candidates(MatrixView<const std::int64_t>, std::int64_t);
 MANYCLASS_INSTANTIATE(float)
 MANYCLASS_INSTANTIATE(double)

@@ -58,7 +58,7 @@ SparseGradient<T>::SparseGradient(const OutputLayer<T>& layer, const Examples<T>
       biases_order_(order_rows(layer.biases, plan.groups, scratch)),
       weights_(plan.groups.num_groups * plan.dim),
       biases_(plan.groups.num_groups),
-      parts_{scratch.take<T>(plan.num_labels()), scratch.take<T*>(plan.num_sampled),
+      parts_{scratch.take<T>(plan.num_labels), scratch.take<T*>(plan.num_sampled),
              scratch.take<T>(plan.num_sampled)} {
   for (std::int64_t g = 0; g < plan.groups.num_groups; ++g) {
     const CandidateRange candidates = plan.group_candidates[g];
@@ -83,7 +83,7 @@ T SparseGradient<T>::sum_row(std::int64_t group) const {
   for (std::int64_t e = plan_.labels_begin(group); e < plan_.labels_end(group); ++e) {
     const std::int64_t label = plan_.groups.entries[e];
     const T gradient = parts_.labels[label];
-    kernel.axpy(gradient, examples_.inputs.row(label / plan_.num_true), row(group), plan_.dim);
+    kernel.axpy(gradient, examples_.inputs.row(plan_.targets.owners[label]), row(group), plan_.dim);
     bias += gradient;
   }
   return bias;
@@ -94,7 +94,7 @@ SampledGradients<T> SparseGradient<T>::sum_by_class(int num_threads) {
   const std::int64_t num_groups = plan_.groups.num_groups;
   const std::int64_t tasks = (num_groups + groups_per_task - 1) / groups_per_task;
   const double products = static_cast<double>(num_groups) * products_per_group +
-                          static_cast<double>(plan_.num_labels()) * static_cast<double>(plan_.dim);
+                          static_cast<double>(plan_.num_labels) * static_cast<double>(plan_.dim);
   parallel_for(
       tasks, threads_worth(products, products_per_share, num_threads), [&](std::int64_t task, int) {
         const PhaseClock clock(Phase::sum_by_class);

@@ -11,7 +11,7 @@ namespace manyclass {
 /// repeated ones after the first, which have rows of their own.
 template <class T>
 struct GradientParts {
-  T* labels = nullptr;            // [batch, num_true], of the true logits
+  T* labels = nullptr;            // [labels], of the true logits
   T** candidate_rows = nullptr;   // [num_sampled]
   T* candidate_biases = nullptr;  // [num_sampled]
 };

@@ -11,28 +11,34 @@
 
 namespace manyclass {
 
+namespace {
+
+// Rows of labels that are brought into cache before the first of them is read.
+constexpr std::int64_t most_rows_asked_for = 512;
+
+}  // namespace
+
 template <TileLoss Loss>
-std::int64_t StepBlock<Loss>::bytes(const StepPlan<T>& plan, std::int64_t row_stride,
-                                    std::int64_t lanes) {
-  const std::int64_t columns = plan.num_sampled + plan.num_true + plan.dim + row_stride;
-  return columns * lanes * static_cast<std::int64_t>(sizeof(T));
+std::int64_t StepBlock<Loss>::bytes(const StepData<T>& data, std::int64_t lanes) {
+  const std::int64_t columns = data.plan.num_sampled + data.plan.dim + data.row_stride;
+  return (columns * lanes + data.most_labels) * static_cast<std::int64_t>(sizeof(T));
 }
 
 template <TileLoss Loss>
 StepBlock<Loss>::StepBlock(const StepData<T>& data, std::int64_t lanes, Scratch& scratch)
     : data_(data),
-      tile_{lanes, data.plan.num_true, data.plan.num_sampled,
-            scratch.take<T>(data.plan.num_true * lanes),
-            scratch.take<T>(data.plan.num_sampled * lanes)},
+      tile_{lanes, data.plan.num_sampled, scratch.take<T>(data.most_labels),
+            scratch.take<T>(data.plan.num_sampled * lanes), data.plan.targets},
       inputs_(scratch.take<T>(data.plan.dim * lanes)),
       scaled_(scratch.take<T>(data.row_stride * lanes)),
       loss_(scratch.take<T>(lanes)),
       factor_(scratch.take<T>(lanes)),
-      tile_loss_(lanes, scratch) {}
+      tile_loss_(lanes, data.most_labels, scratch) {}
 
+// The weights of the block's label of this number.
 template <TileLoss Loss>
-auto StepBlock<Loss>::label_row(std::int64_t example, std::int64_t j) const -> const T* {
-  return data_.layer.weights.row(data_.examples.labels.row(example)[j]);
+auto StepBlock<Loss>::label_row(std::int64_t label) const -> const T* {
+  return data_.layer.weights.row(data_.plan.labels[first_label_ + label]);
 }
 
 template <TileLoss Loss>
@@ -43,19 +49,18 @@ void StepBlock<Loss>::load(std::int64_t first, std::int64_t size) {
   const StepPlan<T>& plan = data_.plan;
   first_ = first;
   size_ = size;
+  first_label_ = plan.targets.begin(first);
+  tile_.targets = plan.targets.from(first);
   tile_.lanes = (size + kernels::lane_multiple - 1) / kernels::lane_multiple *
                 kernels::lane_multiple;  // the last block may need fewer
-  for (std::int64_t i = first; i < first + size; ++i) {
-    for (std::int64_t j = 0; j < plan.num_true; ++j) prefetch_row(label_row(i, j), plan.dim);
-  }
+  const std::int64_t num_labels = tile_.num_labels();
+  const std::int64_t asked_for = std::min(num_labels, most_rows_asked_for);
+  for (std::int64_t e = 0; e < asked_for; ++e) prefetch_row(label_row(e), plan.dim);
   kernel.transpose(inputs.row(first), size, plan.dim, inputs.row_stride, inputs_, tile_.lanes);
-  std::fill_n(tile_.truth, plan.num_true * tile_.lanes, T{0});
-  for (std::int64_t l = 0; l < size; ++l) {
-    for (std::int64_t j = 0; j < plan.num_true; ++j) {
-      tile_.truth[j * tile_.lanes + l] =
-          kernel.dot(inputs.row(first + l), label_row(first + l, j), plan.dim) +
-          plan.label_offsets[(first + l) * plan.num_true + j];
-    }
+  for (std::int64_t e = 0; e < num_labels; ++e) {
+    const T* input = inputs.row(tile_.targets.owners[e]);
+    tile_.truth[e] =
+        kernel.dot(input, label_row(e), plan.dim) + plan.label_offsets[first_label_ + e];
   }
 }
 
@@ -73,12 +78,11 @@ void StepBlock<Loss>::take_hits_out() {
   const PhaseClock clock(Phase::logits);
   const StepPlan<T>& plan = data_.plan;
   if (plan.hits == nullptr) return;
-  for (std::int64_t l = 0; l < size_; ++l) {
-    for (std::int64_t j = 0; j < plan.num_true; ++j) {
-      const CandidateRange hits = plan.hits[(first_ + l) * plan.num_true + j];
-      for (std::int64_t k = hits.first; k < hits.first + hits.count; ++k) {
-        tile_.sampled[k * tile_.lanes + l] = -std::numeric_limits<T>::infinity();
-      }
+  for (std::int64_t e = 0; e < tile_.num_labels(); ++e) {
+    const CandidateRange hits = plan.hits[first_label_ + e];
+    const std::int64_t l = tile_.targets.example_of(e);
+    for (std::int64_t k = hits.first; k < hits.first + hits.count; ++k) {
+      tile_.sampled[k * tile_.lanes + l] = -std::numeric_limits<T>::infinity();
     }
   }
 }
@@ -101,10 +105,8 @@ void StepBlock<Loss>::differentiate(VectorView<const T> grad_loss, T* label_grad
     upstream[l] = grad_loss.data == nullptr ? T{1} : grad_loss[first_ + l];
   }
   tile_loss_.backward(tile_, upstream, factor_);
+  std::copy_n(tile_.truth, tile_.num_labels(), label_gradients + first_label_);
   for (std::int64_t l = 0; l < size_; ++l) {
-    for (std::int64_t j = 0; j < plan.num_true; ++j) {
-      label_gradients[(first_ + l) * plan.num_true + j] = tile_.truth[j * tile_.lanes + l];
-    }
     kernel.scale(factor_[l], data_.examples.inputs.row(first_ + l), scaled_ + l * data_.row_stride,
                  plan.dim);
   }
@@ -124,11 +126,12 @@ void StepBlock<Loss>::add_labels_to(MatrixView<T> grad_inputs) const {
   const PhaseClock clock(Phase::grad_inputs);
   const auto& kernel = kernels::table<T>();
   const StepPlan<T>& plan = data_.plan;
+  std::int64_t e = 0;
   for (std::int64_t l = 0; l < size_; ++l) {
     T* grad_row = grad_inputs.row(first_ + l);
     kernel.scale(factor_[l], grad_row, grad_row, plan.dim);
-    for (std::int64_t j = 0; j < plan.num_true; ++j) {
-      kernel.axpy(tile_.truth[j * tile_.lanes + l], label_row(first_ + l, j), grad_row, plan.dim);
+    for (; e < tile_.targets.begin(l + 1); ++e) {
+      kernel.axpy(tile_.truth[e], label_row(e), grad_row, plan.dim);
     }
   }
 }

@@ -16,8 +16,9 @@ struct StepData {
   const OutputLayer<T>& layer;
   const Examples<T>& examples;
   const StepPlan<T>& plan;
-  std::int64_t row_stride;  // of `rows` and of a block's scaled inputs
-  const T* rows;            // [num_sampled, row_stride], the candidates'
+  std::int64_t most_labels;  // of a block, a multiple of kernels::lane_multiple
+  std::int64_t row_stride;   // of `rows` and of a block's scaled inputs
+  const T* rows;             // [num_sampled, row_stride], the candidates'
 };
 
 /// The memory of one block and what is done in it. Functions are called in the order they stand
@@ -28,7 +29,7 @@ class StepBlock {
   using T = typename Loss::Value;
 
   /// The bytes that a block of `lanes` examples takes.
-  static std::int64_t bytes(const StepPlan<T>& plan, std::int64_t row_stride, std::int64_t lanes);
+  static std::int64_t bytes(const StepData<T>& data, std::int64_t lanes);
 
   StepBlock(const StepData<T>& data, std::int64_t lanes, Scratch& scratch);
 
@@ -53,11 +54,12 @@ class StepBlock {
                          T* biases) const;
 
  private:
-  const T* label_row(std::int64_t example, std::int64_t j) const;
+  const T* label_row(std::int64_t label) const;
 
   const StepData<T>& data_;
   std::int64_t first_ = 0;  // example
   std::int64_t size_ = 0;
+  std::int64_t first_label_ = 0;
   LogitsTile<T> tile_;
   T* inputs_;  // [dim, lanes], transposed
   T* scaled_;  // [lanes, row_stride], inputs times factor_

@@ -16,47 +16,63 @@ namespace {
 constexpr std::int64_t entries_per_task = 256;
 constexpr double products_per_entry = 600.0;  // reading one takes about as long
 
-void check_counts(const SampledValuesView& sampled, std::int64_t batch, std::int64_t num_true) {
-  const CountsView& truth = sampled.true_expected_count;
-  require((truth.rows == batch || truth.rows == 1) && (truth.cols == num_true || truth.cols == 1),
-          "true_expected_count has shape [", truth.rows, ", ", truth.cols,
-          "]; it must broadcast to labels' shape [", batch, ", ", num_true, "]");
+// The expected counts of labels, in the shape of `labels.ids()`.
+CountsView check_true_counts(const CountsView& counts, const LabelsView& labels) {
+  const std::int64_t rows = labels.ids().rows;
+  const std::int64_t cols = labels.ids().cols;
+  if (!labels.is_ragged()) {
+    require((counts.rows == rows || counts.rows == 1) && (counts.cols == cols || counts.cols == 1),
+            "true_expected_count has shape [", counts.rows, ", ", counts.cols,
+            "]; it must broadcast to labels' shape [", rows, ", ", cols, "]");
+    return counts;
+  }
+  const bool is_row = counts.rows == 1;
+  require((is_row || counts.cols == 1) &&
+              (counts.rows * counts.cols == rows || counts.rows * counts.cols == 1),
+          "true_expected_count has shape [", counts.rows, ", ", counts.cols,
+          "]; for ragged labels it must have one entry for each of the ", rows, " labels");
+  return is_row ? CountsView{counts.data, counts.cols, 1, counts.col_stride, 0} : counts;
+}
+
+void check_sampled_counts(const SampledValuesView& sampled) {
   const CountsView& counts = sampled.sampled_expected_count;
   require(counts.rows == 1 && (counts.cols == sampled.sampled_candidates.size || counts.cols == 1),
           "sampled_expected_count has ", counts.cols, " entries, sampled_candidates has ",
           sampled.sampled_candidates.size);
 }
 
-// Where an entry stands in its argument, for messages: [i, j] or [k].
+// Where an entry stands in its argument, for messages: [i, j] or [i].
 struct Index {
   std::int64_t i;
-  std::int64_t j = -1;
+  std::int64_t j = 0;
+  bool is_pair = false;
   friend std::ostream& operator<<(std::ostream& out, const Index& index) {
     out << "[" << index.i;
-    if (index.j >= 0) out << ", " << index.j;
+    if (index.is_pair) out << ", " << index.j;
     return out << "]";
   }
 };
 
 struct Labels {
-  static constexpr const char* ids_name = "labels";
   static constexpr const char* counts_name = "true_expected_count";
-  MatrixView<const std::int64_t> ids;
+  const LabelsView& labels;
   const CountsView& counts;
 
+  const char* ids_name() const { return labels.is_ragged() ? "labels.values" : "labels"; }
   Index index(std::int64_t e) const {
-    return ids.cols == 1 ? Index{e, 0} : Index{e / ids.cols, e % ids.cols};
+    const std::int64_t cols = labels.ids().cols;
+    return cols == 1 ? Index{e, 0, !labels.is_ragged()} : Index{e / cols, e % cols, true};
   }
-  std::int64_t id(Index at) const { return ids.row(at.i)[at.j]; }
+  std::int64_t id(Index at) const { return labels.ids().row(at.i)[at.j]; }
   double count(Index at) const { return counts.at(at.i, at.j); }
 };
 
 struct Candidates {
-  static constexpr const char* ids_name = "sampled_candidates";
   static constexpr const char* counts_name = "sampled_expected_count";
   VectorView<const std::int64_t> ids;
   const CountsView& counts;
 
+  const char* ids_name() const { return "sampled_candidates"; }
   Index index(std::int64_t e) const { return {e}; }
   std::int64_t id(Index at) const { return ids[at.i]; }
   double count(Index at) const { return counts.at(0, at.i); }
@@ -78,7 +94,7 @@ void read_entries(const OutputLayer<T>& layer, const Source& source, bool correc
     for (std::int64_t i = 0; i < size; ++i) {
       const Index at = source.index(first + i);
       const std::int64_t id = source.id(at);
-      require_class(id, num_classes, Source::ids_name, at);
+      require_class(id, num_classes, source.ids_name(), at);
       classes[first + i] = id;
       biases[i] = layer.biases.row(id);
       __builtin_prefetch(biases[i]);
@@ -103,7 +119,7 @@ void order_candidates(const T* offsets, StepPlan<T>& plan, Scratch& scratch) {
   for (std::int64_t g = 0; g < plan.groups.num_groups; ++g) {
     const std::int64_t first = place;
     for (std::int64_t i = plan.groups.begin[g]; i < plan.groups.begin[g + 1]; ++i) {
-      const std::int64_t k = plan.groups.entries[i] - plan.num_labels();
+      const std::int64_t k = plan.groups.entries[i] - plan.num_labels;
       if (k < 0) continue;
       candidates[place] = plan.groups.keys[g];
       ordered_offsets[place++] = offsets[k];
@@ -118,7 +134,7 @@ void order_candidates(const T* offsets, StepPlan<T>& plan, Scratch& scratch) {
 // For each label the last candidate of its class, or with `mask_repeats` all of them.
 template <class T>
 void find_hits(StepPlan<T>& plan, bool mask_repeats, Scratch& scratch) {
-  auto* hits = scratch.take<CandidateRange>(plan.num_labels());
+  auto* hits = scratch.take<CandidateRange>(plan.num_labels);
   for (std::int64_t g = 0; g < plan.groups.num_groups; ++g) {
     CandidateRange taken_out = plan.group_candidates[g];
     if (!mask_repeats && taken_out.count > 1) {
@@ -138,22 +154,25 @@ StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
                       const SampledValuesView& sampled, const SampledLossOptions& options,
                       int num_threads, Scratch& scratch) {
   StepPlan<T> plan;
-  plan.batch = examples.labels.rows;
-  plan.num_true = examples.labels.cols;
+  plan.batch = examples.labels.batch();
+  plan.num_labels = examples.labels.size();
   plan.num_sampled = sampled.sampled_candidates.size;
   plan.dim = layer.weights.dim();
-  check_counts(sampled, plan.batch, plan.num_true);
+  const CountsView true_counts = check_true_counts(sampled.true_expected_count, examples.labels);
+  check_sampled_counts(sampled);
 
-  const std::int64_t num_entries = plan.num_labels() + plan.num_sampled;
+  const std::int64_t num_entries = plan.num_labels + plan.num_sampled;
   auto* classes = scratch.take<std::int64_t>(num_entries);
   auto* offsets = scratch.take<T>(num_entries);
-  T* candidate_offsets = offsets + plan.num_labels();
-  read_entries(layer, Labels{examples.labels, sampled.true_expected_count},
-               options.log_q_correction == LogQCorrection::all, plan.num_labels(), num_threads,
+  T* candidate_offsets = offsets + plan.num_labels;
+  read_entries(layer, Labels{examples.labels, true_counts},
+               options.log_q_correction == LogQCorrection::all, plan.num_labels, num_threads,
                classes, offsets);
   read_entries(layer, Candidates{sampled.sampled_candidates, sampled.sampled_expected_count},
                options.log_q_correction != LogQCorrection::none, plan.num_sampled, num_threads,
-               classes + plan.num_labels(), candidate_offsets);
+               classes + plan.num_labels, candidate_offsets);
+  plan.targets = make_targets(examples, scratch);
+  plan.labels = classes;
   plan.label_offsets = offsets;
   plan.groups = group_entries(classes, num_entries, layer.weights.num_rows(), scratch);
   order_candidates(candidate_offsets, plan, scratch);

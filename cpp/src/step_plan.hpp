@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "entry_groups.hpp"
+#include "label_targets.hpp"
 #include "manyclass/sampled_loss.hpp"
 #include "scratch.hpp"
 
@@ -21,18 +22,19 @@ struct CandidateRange {
 template <class T>
 struct StepPlan {
   std::int64_t batch = 0;
-  std::int64_t num_true = 0;
+  std::int64_t num_labels = 0;
   std::int64_t num_sampled = 0;
   std::int64_t dim = 0;
+  LabelTargets<T> targets;
+  const std::int64_t* labels = nullptr;      // [num_labels], classes
   const std::int64_t* candidates = nullptr;  // [num_sampled], classes
-  const T* label_offsets = nullptr;          // [labels], bias - log-Q correction
+  const T* label_offsets = nullptr;          // [num_labels], bias - log-Q correction
   const T* candidate_offsets = nullptr;      // [num_sampled]
   // Labels, row after row, then candidates as the caller gave them, by class.
   EntryGroups groups;
   const CandidateRange* group_candidates = nullptr;  // [groups.num_groups]
-  const CandidateRange* hits = nullptr;              // [labels], the candidates taken out
+  const CandidateRange* hits = nullptr;              // [num_labels], the candidates taken out
 
-  std::int64_t num_labels() const { return batch * num_true; }
   /// The entries of a group that are labels.
   std::int64_t labels_begin(std::int64_t group) const { return groups.begin[group]; }
   std::int64_t labels_end(std::int64_t group) const {

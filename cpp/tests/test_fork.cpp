@@ -113,7 +113,8 @@ TEST_CASE("fork: locks are free in the child, and what they guard is whole") {
 TEST_CASE("fork: a child goes on with a sampler that another thread was drawing from") {
   LearnedUnigramSampler sampler(1000, {1, 2});
   const std::vector<std::int64_t> labels(64, 7);
-  const auto draw = [&] { return sampler.sample({labels.data(), 64, 1, 1}, 100, true); };
+  const MatrixView<const std::int64_t> true_classes{labels.data(), 64, 1, 1};
+  const auto draw = [&] { return sampler.sample(true_classes, 100, true); };
   const Busy first(draw);
   const Busy second(draw);
   for (int i = 0; i < 30; ++i) {

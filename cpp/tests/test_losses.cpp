@@ -20,7 +20,8 @@ struct TwoClasses {
   std::vector<double> inputs{0.5};
   OutputLayer<double> layer{RowsView<const double>({weights.data(), 2, 1, 1}),
                             RowsView<const double>({biases.data(), 2, 1, 1})};
-  Examples<double> examples{{labels.data(), 1, 1, 1}, {inputs.data(), 1, 1, 1}};
+  Examples<double> examples{MatrixView<const std::int64_t>{labels.data(), 1, 1, 1},
+                            {inputs.data(), 1, 1, 1}};
   double gap = 1.25;  // logit of class 0 minus that of class 1
 };
 
@@ -47,7 +48,7 @@ TEST_CASE("All classes as candidates of count 1 give the full softmax") {
   full_softmax_loss<double>(two.layer, two.examples, 1, {&full, 1});
   CHECK(full == doctest::Approx(loss).epsilon(1e-14));
   std::int64_t rank = 0;
-  label_ranks<double>(two.layer, two.examples, 1, {&rank, 1, 1, 1});
+  label_ranks<double>(two.layer, two.examples, 1, {&rank, 1});
   CHECK(rank == 1);
 }
 
@@ -79,7 +80,8 @@ TEST_CASE("nce_loss is the logistic loss of each class") {
 TEST_CASE("Refused calls write nothing") {
   const TwoClasses two;
   std::vector<std::int64_t> bad_labels{2};
-  const Examples<double> examples{{bad_labels.data(), 1, 1, 1}, two.examples.inputs};
+  const Examples<double> examples{MatrixView<const std::int64_t>{bad_labels.data(), 1, 1, 1},
+                                  two.examples.inputs};
   double loss = 42.0;
   CHECK_THROWS_WITH(full_softmax_loss<double>(two.layer, examples, 1, {&loss, 1}),
                     doctest::Contains("labels[0, 0] is 2, outside [0, 2)"));

@@ -35,7 +35,9 @@ struct Training {
     return {{rows, {{{{even_state.data(), 4, 2, 2}}}, {{{odd_state.data(), 3, 2, 2}}}}},
             {RowsView<float>({biases.data(), 7, 1, 1}), {{{{biases_state.data(), 7, 1, 1}}}}}};
   }
-  Examples<float> examples() const { return {{labels.data(), 3, 1, 1}, {inputs.data(), 3, 2, 2}}; }
+  Examples<float> examples() const {
+    return {MatrixView<const std::int64_t>{labels.data(), 3, 1, 1}, {inputs.data(), 3, 2, 2}};
+  }
   void step(const Candidates& candidates) {
     sampled_softmax_train_step<float>(layer(), examples(), candidates, options, update, {},
                                       {loss.data(), 3}, {grad_inputs.data(), 3, 2, 2});

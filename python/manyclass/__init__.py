@@ -7,6 +7,7 @@ Which function for what:
 * training step: `sampled_softmax_loss_and_grad`, then an optimizer's ``step``;
 * optimizers: `SGD`, `Adagrad`, `RowwiseAdagrad` (the least state), `Adam`;
 * embeddings by negative sampling: `nce_loss_and_grad` with ``log_q_correction="none"``;
+* any number of labels for each example: `RaggedLabels`;
 * evaluation: `full_softmax_loss` (exact) and `label_ranks`; serving: `top_k`;
 * candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
   `UnigramSampler` if you have counts, `LearnedUnigramSampler` if they are to be learned,
@@ -37,6 +38,7 @@ from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_lo
 from manyclass.mixture import MixtureSampler
 from manyclass.nce import nce_loss, nce_loss_and_grad
 from manyclass.optimizers import SGD, Adagrad, Adam, RowwiseAdagrad
+from manyclass.ragged_labels import RaggedLabels
 from manyclass.row_optimizer import RowOptimizer
 from manyclass.samplers import (
     LogUniformSampler,
@@ -63,6 +65,7 @@ __all__ = [
     "LearnedUnigramSampler",
     "LogUniformSampler",
     "MixtureSampler",
+    "RaggedLabels",
     "RowOptimizer",
     "RowwiseAdagrad",
     "SampledSoftmax",

@@ -7,8 +7,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from manyclass._scalars import as_integer
-
 Array: TypeAlias = NDArray[Any]
 IdArray: TypeAlias = NDArray[np.int64]
 # Anything `as_array` takes: arrays, and objects that speak DLPack or the array interface.
@@ -52,18 +50,6 @@ def as_ids(value: ArrayLike, name: str) -> IdArray:
     if array.dtype == np.uint64 and array.max() > np.iinfo(np.int64).max:
         raise ValueError(f"{name} holds {array.max()}; class ids must fit int64")
     return array.astype(np.int64)
-
-
-def as_labels(labels: ArrayLike, num_true: int) -> IdArray:
-    """Return labels as an array of ``num_true`` columns; the core refuses other ranks."""
-    array = as_ids(labels, "labels")
-    columns = as_integer(num_true, "num_true")
-    if array.ndim == 2 and array.shape[1] != columns:
-        raise ValueError(
-            f"labels must have shape [batch, num_true] = [{array.shape[0]}, {columns}], got "
-            f"{list(array.shape)}"
-        )
-    return array
 
 
 def as_table(value: Table, name: str) -> Array | list[Array]:

@@ -10,6 +10,7 @@ Array: TypeAlias = NDArray[Any]
 Ids: TypeAlias = NDArray[np.int64]
 Table: TypeAlias = Array | list[Array]
 Seed: TypeAlias = tuple[int, int]
+Targets: TypeAlias = tuple[Array, Array | None, Array | None, float]
 Candidates: TypeAlias = tuple[Array, Array, Array] | tuple[Sampler, int, Seed | None]
 Slices: TypeAlias = list[tuple[Array, Ids]]
 Update: TypeAlias = tuple[Array, list[Array], Array, Array, str]
@@ -115,7 +116,7 @@ def sum_rows(indices: Array, values: Array, num_rows: int, num_threads: int) -> 
 def sampled_softmax_loss(
     weights: Table,
     biases: Table,
-    labels: Array,
+    targets: Targets,
     inputs: Array,
     candidates: Candidates,
     remove_accidental_hits: bool,
@@ -127,7 +128,7 @@ def sampled_softmax_loss(
 def sampled_softmax_loss_and_grad(
     weights: Table,
     biases: Table,
-    labels: Array,
+    targets: Targets,
     inputs: Array,
     candidates: Candidates,
     remove_accidental_hits: bool,
@@ -140,7 +141,7 @@ def sampled_softmax_loss_and_grad(
 def nce_loss(
     weights: Table,
     biases: Table,
-    labels: Array,
+    targets: Targets,
     inputs: Array,
     candidates: Candidates,
     remove_accidental_hits: bool,
@@ -152,7 +153,7 @@ def nce_loss(
 def nce_loss_and_grad(
     weights: Table,
     biases: Table,
-    labels: Array,
+    targets: Targets,
     inputs: Array,
     candidates: Candidates,
     remove_accidental_hits: bool,
@@ -165,7 +166,7 @@ def nce_loss_and_grad(
 def full_softmax_loss(
     weights: Table,
     biases: Table,
-    labels: Array,
+    targets: Targets,
     inputs: Array,
     partition_strategy: str,
     num_threads: int,
@@ -173,7 +174,7 @@ def full_softmax_loss(
 def full_softmax_loss_and_grad(
     weights: Table,
     biases: Table,
-    labels: Array,
+    targets: Targets,
     inputs: Array,
     partition_strategy: str,
     num_threads: int,
@@ -182,7 +183,7 @@ def full_softmax_loss_and_grad(
 def label_ranks(
     weights: Table,
     biases: Table,
-    labels: Array,
+    targets: Targets,
     inputs: Array,
     partition_strategy: str,
     num_threads: int,
@@ -216,7 +217,7 @@ def apply_row_updates(
 def sampled_softmax_train_step(
     weights: Table,
     biases: Table,
-    labels: Array,
+    targets: Targets,
     inputs: Array,
     candidates: Candidates,
     remove_accidental_hits: bool,

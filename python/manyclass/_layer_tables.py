@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, Table, as_table
 from manyclass._optimizer_state import memory_of
+from manyclass._targets import read_targets
 
 _ROWS_A_CALL = 2**14
 
@@ -71,9 +72,8 @@ def check_tables(
     """Let the core look at dtypes, layouts and shards, by the loss of no examples."""
     float64 = dtype_of(weights) == np.float64
     nothing: ArrayLike = np.empty((0, dim), np.float64 if float64 else np.float32)
-    _core.full_softmax_loss(
-        weights, biases, np.empty((0, 1), np.int64), nothing, partition_strategy, 1
-    )
+    targets = read_targets(np.empty((0, 1), np.int64), num_true=1)
+    _core.full_softmax_loss(weights, biases, targets, nothing, partition_strategy, 1)
     memories = [memory_of(array) for array in shards_of(weights) + shards_of(biases) if array.size]
     if len(set(memories)) != len(memories):
         raise ValueError("weights or biases has the same array twice; a step would update it twice")

@@ -13,7 +13,6 @@ from manyclass._arrays import (
     Table,
     as_array,
     as_ids,
-    as_labels,
     as_table,
 )
 from manyclass._scalars import as_flag, as_integer, as_name
@@ -34,7 +33,7 @@ class SampledArguments(NamedTuple):
 
     weights: Array | list[Array]
     biases: Array | list[Array]
-    labels: IdArray
+    targets: _core.Targets
     inputs: Array
     candidates: _core.Candidates
 
@@ -42,11 +41,10 @@ class SampledArguments(NamedTuple):
 def read_arguments(
     weights: Table,
     biases: Table,
-    labels: ArrayLike,
+    targets: _core.Targets,
     inputs: ArrayLike,
     num_sampled: int | None,
     num_classes: int,
-    num_true: int,
     sampled_values: GivenValues | None,
     sampler: Sampler | None,
     seed: SeedLike,
@@ -55,7 +53,6 @@ def read_arguments(
 
     ``num_sampled`` None is as many as are given.
     """
-    targets = as_labels(labels, num_true)
     weight_table, bias_table = _tables(weights, biases, num_classes)
     candidates = _candidates(sampled_values, sampler, seed, num_sampled, num_classes)
     return SampledArguments(

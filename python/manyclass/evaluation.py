@@ -7,20 +7,24 @@ from typing import Any
 from numpy.typing import NDArray
 
 from manyclass import _core
-from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_labels, as_table
+from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_table
 from manyclass._scalars import as_name
+from manyclass._targets import read_targets
 from manyclass.losses import Gradients
+from manyclass.ragged_labels import RaggedLabels
 from manyclass.threads import thread_argument
 
 
 def full_softmax_loss(
     weights: Table,
     biases: Table,
-    labels: ArrayLike,
+    labels: ArrayLike | RaggedLabels,
     inputs: ArrayLike,
     num_true: int = 1,
     *,
     partition_strategy: str = "div",
+    label_weights: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Compute the exact softmax cross entropy of each example.
@@ -34,33 +38,52 @@ def full_softmax_loss(
         A row for each class, used where it lies. A list holds the shards of one table.
     biases : array, shape [num_classes], or list of such
         Of the dtype of weights.
-    labels : array of int64, shape [batch, num_true]
-        The true classes.
+    labels : array of int64, shape [batch, num_true], or RaggedLabels
+        The true classes; `RaggedLabels` are any number for each example.
     inputs : array, shape [batch, dim]
         Of the dtype of weights.
     num_true : int, default 1
-        The number of true classes of each example; each is a target of 1 / num_true.
+        The number of true classes of each example; 1 for ragged labels.
     partition_strategy : {"div", "mod"}
         How classes are spread over shards.
+    label_weights : array, shape [batch, num_true] or, for ragged labels, [num_labels], optional
+        The target of each label, of the dtype of weights: finite, not negative, and of any sum.
+        By default an example's n labels have the target 1 / n each.
+    label_smoothing : float, default 0.0
+        The share, at least 0 and below 1, of an example's targets that all classes have in equal
+        parts.
     num_threads : int, optional
         `get_num_threads` if None.
 
     Returns
     -------
     array, shape [batch]
-        ``logsumexp(logits) - mean(true logits)``, in the dtype of inputs.
+        ``logsumexp(logits) - mean(true logits)``, unless there are weights or smoothing, in the
+        dtype of inputs.
 
     Raises
     ------
     ValueError
-        If shapes or layouts do not fit or a label lies outside [0, num_classes).
+        If shapes or layouts do not fit, a label lies outside [0, num_classes), or a weight or
+        ``label_smoothing`` is out of range.
     TypeError
         If a dtype is another.
+
+    Notes
+    -----
+    With targets ``p[i, j]`` of the labels, ``P`` their sum, the smoothing ``e`` and
+    ``L = logsumexp(logits of example i)``,
+
+        loss[i] = (1 - e) * sum_j p[i, j] * (L - t[i, j]) + e * P * mean_classes (L - logit)
+
+    where ``t`` are the labels' logits. For targets of the sum 1 this is PyTorch's
+    ``CrossEntropyLoss``, with ``label_smoothing`` too. An example whose weights are all 0, and so
+    one without labels, has the loss 0 and no gradient.
     """
     return _core.full_softmax_loss(
         as_table(weights, "weights"),
         as_table(biases, "biases"),
-        as_labels(labels, num_true),
+        read_targets(labels, num_true, label_weights, label_smoothing),
         as_array(inputs, "inputs"),
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
@@ -70,11 +93,13 @@ def full_softmax_loss(
 def full_softmax_loss_and_grad(
     weights: Table,
     biases: Table,
-    labels: ArrayLike,
+    labels: ArrayLike | RaggedLabels,
     inputs: ArrayLike,
     num_true: int = 1,
     *,
     partition_strategy: str = "div",
+    label_weights: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
     num_threads: int | None = None,
     grad_loss: ArrayLike | None = None,
 ) -> tuple[NDArray[Any], Gradients]:
@@ -99,7 +124,7 @@ def full_softmax_loss_and_grad(
     loss, weight_grads, bias_grads, grad_inputs = _core.full_softmax_loss_and_grad(
         weight_table,
         bias_table,
-        as_labels(labels, num_true),
+        read_targets(labels, num_true, label_weights, label_smoothing),
         as_array(inputs, "inputs"),
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
@@ -115,7 +140,7 @@ def full_softmax_loss_and_grad(
 def label_ranks(
     weights: Table,
     biases: Table,
-    labels: ArrayLike,
+    labels: ArrayLike | RaggedLabels,
     inputs: ArrayLike,
     num_true: int = 1,
     *,
@@ -128,14 +153,14 @@ def label_ranks(
 
     Returns
     -------
-    array of int64, shape [batch, num_true]
+    array of int64, shape [batch, num_true] or, for ragged labels, [num_labels]
         1 for the class of the largest logit. Of equal logits the smaller class is ahead. A label
         whose logit is NaN has the last rank, ``num_classes``.
     """
     return _core.label_ranks(
         as_table(weights, "weights"),
         as_table(biases, "biases"),
-        as_labels(labels, num_true),
+        read_targets(labels, num_true),
         as_array(inputs, "inputs"),
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),

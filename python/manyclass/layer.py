@@ -21,6 +21,7 @@ from manyclass._sampled_arguments import (
 )
 from manyclass._scalars import as_flag, as_integer, as_name
 from manyclass._seeds import SeedLike
+from manyclass._targets import read_targets
 from manyclass.losses import Gradients
 from manyclass.output_layer import as_columns
 from manyclass.row_optimizer import RowOptimizer, StateArrays
@@ -252,11 +253,10 @@ class SampledSoftmax(SavedLayer):
         arguments = read_arguments(
             self._weights,
             self._biases,
-            targets,
+            read_targets(targets, targets.shape[-1]),
             inputs,
             self.num_sampled if sampled_values is None else None,
             self.num_classes,
-            targets.shape[-1],
             sampled_values,
             self._sampler if sampled_values is None else None,
             None,

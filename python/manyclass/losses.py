@@ -10,6 +10,8 @@ from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, Table, as_array
 from manyclass._sampled_arguments import GivenValues, read_arguments, read_options, slices_of
 from manyclass._seeds import SeedLike
+from manyclass._targets import read_targets
+from manyclass.ragged_labels import RaggedLabels
 from manyclass.samplers import Sampler
 
 
@@ -31,7 +33,7 @@ class Gradients(NamedTuple):
 def sampled_softmax_loss(
     weights: Table,
     biases: Table,
-    labels: ArrayLike,
+    labels: ArrayLike | RaggedLabels,
     inputs: ArrayLike,
     num_sampled: int,
     num_classes: int,
@@ -45,6 +47,8 @@ def sampled_softmax_loss(
     partition_strategy: str = "div",
     log_q_correction: str = "all",
     mask_repeats: bool = False,
+    label_weights: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Compute the sampled softmax loss of each example.
@@ -68,8 +72,8 @@ def sampled_softmax_loss(
         list holds the shards of one table.
     biases : array, shape [num_classes], or list of such
         Of the dtype of weights.
-    labels : array of int64, shape [batch, num_true]
-        The true classes.
+    labels : array of int64, shape [batch, num_true], or RaggedLabels
+        The true classes; `RaggedLabels` are any number for each example.
     inputs : array, shape [batch, dim]
         Of the dtype of weights.
     num_sampled : int
@@ -77,7 +81,7 @@ def sampled_softmax_loss(
     num_classes : int
         Candidates and labels are drawn from [0, num_classes). Weights may have more rows.
     num_true : int, default 1
-        The number of true classes of each example; each is a target of 1 / num_true.
+        The number of true classes of each example; 1 for ragged labels.
     sampled_values : SampledValues or tuple of three arrays, optional
         Candidates and their expected counts. By default they are drawn by ``sampler``.
     remove_accidental_hits : bool, default True
@@ -99,22 +103,46 @@ def sampled_softmax_loss(
     mask_repeats : bool, default False
         Take every copy of a repeated candidate out where it is a hit. Needs
         ``remove_accidental_hits``.
+    label_weights : array, shape [batch, num_true] or, for ragged labels, [num_labels], optional
+        The target of each label, of the dtype of weights: finite, not negative, and of any sum.
+        By default an example's n labels have the target 1 / n each.
+    label_smoothing : float, default 0.0
+        The share, at least 0 and below 1, of an example's targets that all terms of its softmax
+        have in equal parts.
     num_threads : int, optional
         `get_num_threads` if None.
 
     Returns
     -------
     array, shape [batch]
-        ``logsumexp(logits) - mean(true logits)`` of each example, in the dtype of inputs.
+        ``logsumexp(logits) - mean(true logits)`` of each example, unless there are weights or
+        smoothing, in the dtype of inputs.
 
     Raises
     ------
     ValueError
         If shapes or layouts do not fit, a label or a candidate is out of range, an expected count
-        that is needed is not above zero, or ``mask_repeats`` comes without
-        ``remove_accidental_hits``.
+        that is needed is not above zero, a weight or ``label_smoothing`` is out of range, or
+        ``mask_repeats`` comes without ``remove_accidental_hits``. Nothing is drawn.
     TypeError
         If a dtype is another.
+
+    Notes
+    -----
+    The terms of example i are the logits of its labels, ``t[i, j]``, and of the candidates that
+    are not taken out, ``u[i, k]``: m in all. With targets ``p[i, j]`` of the sum ``P``, the
+    smoothing ``e`` and ``L = logsumexp(terms)``,
+
+        loss[i] = (1 - e) * sum_j p[i, j] * (L - t[i, j]) + e * P / m * sum_terms (L - term)
+
+    Weights are used as they are, as PyTorch's probabilities of classes are: an example whose
+    weights are all 0, and so one without labels, has the loss 0 and no gradient. But a label of
+    weight 0 is still a term, to be pushed down.
+
+    A candidate that is taken out, or whose logit is minus infinity, is no term: its target is 0
+    and its share goes to the terms that remain. Since candidates come from Q, smoothing draws the
+    model towards Q, not towards the uniform distribution: with "all" and many candidates, to
+    ``(1 - e) * P(class | input) + e * Q(class)``.
 
     References
     ----------
@@ -126,11 +154,10 @@ def sampled_softmax_loss(
     arguments = read_arguments(
         weights,
         biases,
-        labels,
+        read_targets(labels, num_true, label_weights, label_smoothing),
         inputs,
         num_sampled,
         num_classes,
-        num_true,
         sampled_values,
         sampler,
         seed,
@@ -146,7 +173,7 @@ def sampled_softmax_loss(
 def sampled_softmax_loss_and_grad(
     weights: Table,
     biases: Table,
-    labels: ArrayLike,
+    labels: ArrayLike | RaggedLabels,
     inputs: ArrayLike,
     num_sampled: int,
     num_classes: int,
@@ -160,6 +187,8 @@ def sampled_softmax_loss_and_grad(
     partition_strategy: str = "div",
     log_q_correction: str = "all",
     mask_repeats: bool = False,
+    label_weights: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
     num_threads: int | None = None,
     grad_loss: ArrayLike | None = None,
 ) -> tuple[NDArray[Any], Gradients]:
@@ -186,11 +215,10 @@ def sampled_softmax_loss_and_grad(
     arguments = read_arguments(
         weights,
         biases,
-        labels,
+        read_targets(labels, num_true, label_weights, label_smoothing),
         inputs,
         num_sampled,
         num_classes,
-        num_true,
         sampled_values,
         sampler,
         seed,

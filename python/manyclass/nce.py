@@ -10,14 +10,16 @@ from manyclass import _core
 from manyclass._arrays import ArrayLike, Table, as_array
 from manyclass._sampled_arguments import GivenValues, read_arguments, read_options, slices_of
 from manyclass._seeds import SeedLike
+from manyclass._targets import read_targets
 from manyclass.losses import Gradients
+from manyclass.ragged_labels import RaggedLabels
 from manyclass.samplers import Sampler
 
 
 def nce_loss(
     weights: Table,
     biases: Table,
-    labels: ArrayLike,
+    labels: ArrayLike | RaggedLabels,
     inputs: ArrayLike,
     num_sampled: int,
     num_classes: int,
@@ -31,6 +33,7 @@ def nce_loss(
     partition_strategy: str = "div",
     log_q_correction: str = "all",
     mask_repeats: bool = False,
+    label_weights: ArrayLike | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Compute the noise-contrastive loss of each example.
@@ -52,7 +55,7 @@ def nce_loss(
         As in `sampled_softmax_loss`.
     num_true : int, default 1
         The number of true classes of each example; each has the target 1 / num_true, as in
-        TensorFlow, candidates 0.
+        TensorFlow, candidates 0. Leave it at 1 for ragged labels.
     sampled_values : SampledValues or tuple of three arrays, optional
         Candidates and their expected counts. By default they are drawn by ``sampler``.
     remove_accidental_hits : bool, default False
@@ -66,19 +69,31 @@ def nce_loss(
     log_q_correction : {"all", "sampled", "none"}
         The logits that the log of their expected count is taken off: all, as in TensorFlow, those
         of candidates, or none. Expected counts that are not needed are not read.
-    mask_repeats, num_threads
+    mask_repeats
+        As in `sampled_softmax_loss`.
+    label_weights : array, shape [batch, num_true] or, for ragged labels, [num_labels], optional
+        The target of each label, of the dtype of weights: from 0, as that of a candidate, to 1. By
+        default an example's n labels have the target 1 / n each, as in TensorFlow; with ones each
+        label is a true class by itself.
+    num_threads
         As in `sampled_softmax_loss`.
 
     Returns
     -------
     array, shape [batch]
         The sum of ``log(1 + exp(logit)) - target * logit`` over labels and candidates, in the dtype
-        of inputs.
+        of inputs. An example without labels has the candidates alone.
 
     Raises
     ------
     ValueError, TypeError
-        As in `sampled_softmax_loss`.
+        As in `sampled_softmax_loss`; also if a label's weight is above 1.
+
+    Notes
+    -----
+    There is no label smoothing: targets of ``e / 2`` and ``1 - e / 2`` would bound the odds of a
+    class against the noise by ``e / (2 - e)`` from below, and ``exp(logit)`` would be no
+    probability any more. A weight below 1 does so for one label, from above.
 
     References
     ----------
@@ -90,11 +105,10 @@ def nce_loss(
     arguments = read_arguments(
         weights,
         biases,
-        labels,
+        read_targets(labels, num_true, label_weights),
         inputs,
         num_sampled,
         num_classes,
-        num_true,
         sampled_values,
         sampler,
         seed,
@@ -110,7 +124,7 @@ def nce_loss(
 def nce_loss_and_grad(
     weights: Table,
     biases: Table,
-    labels: ArrayLike,
+    labels: ArrayLike | RaggedLabels,
     inputs: ArrayLike,
     num_sampled: int,
     num_classes: int,
@@ -124,6 +138,7 @@ def nce_loss_and_grad(
     partition_strategy: str = "div",
     log_q_correction: str = "all",
     mask_repeats: bool = False,
+    label_weights: ArrayLike | None = None,
     num_threads: int | None = None,
     grad_loss: ArrayLike | None = None,
 ) -> tuple[NDArray[Any], Gradients]:
@@ -150,11 +165,10 @@ def nce_loss_and_grad(
     arguments = read_arguments(
         weights,
         biases,
-        labels,
+        read_targets(labels, num_true, label_weights),
         inputs,
         num_sampled,
         num_classes,
-        num_true,
         sampled_values,
         sampler,
         seed,

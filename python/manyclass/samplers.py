@@ -22,7 +22,8 @@ class SampledValues(NamedTuple):
     sampled_candidates: IdArray
     """Shape [num_sampled], int64."""
     true_expected_count: NDArray[Any]
-    """Shape [batch, num_true], float32 or float64: Q of each label."""
+    """Shape [batch, num_true], float32 or float64: Q of each label; [num_labels] or
+    [num_labels, 1] if they are ragged."""
     sampled_expected_count: NDArray[Any]
     """Shape [num_sampled], float32 or float64: Q of each candidate."""
 
@@ -61,7 +62,7 @@ class Sampler:
         ----------
         true_classes : array of int64, shape [batch, num_true]
             The labels; they decide nothing but ``true_expected_count``. Candidates may include
-            them.
+            them. Of `RaggedLabels` give ``labels.values[:, numpy.newaxis]``.
         num_sampled : int
             The number of candidates, shared by the whole batch.
         unique : bool, default True

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, IdArray, Table, as_array, as_table
 from manyclass._scalars import as_integer, as_name
+from manyclass._targets import read_targets
 from manyclass.threads import thread_argument
 
 _LOGITS_A_BLOCK = 2**22
@@ -61,7 +62,7 @@ def top_k(
     _core.full_softmax_loss(  # the core's checks, on no examples
         weight_table,
         bias_table,
-        np.empty((0, 1), np.int64),
+        read_targets(np.empty((0, 1), np.int64), num_true=1),
         rows[:0] if rows.ndim == 2 else rows,
         strategy,
         thread_argument(num_threads),

@@ -27,7 +27,7 @@ using Candidates = std::variant<SampledValuesView, CandidateDraw>;
 class TentativeSample {
  public:
   /// Throws as `Sampler::sample`. `true_classes` must stay as they are until `keep`.
-  TentativeSample(const CandidateDraw& draw, MatrixView<const std::int64_t> true_classes,
+  TentativeSample(const CandidateDraw& draw, const LabelsView& true_classes,
                   std::string_view argument = "true_classes");
 
   const SampledValues& values() const { return values_; }
@@ -36,7 +36,7 @@ class TentativeSample {
 
  private:
   Sampler& sampler_;
-  MatrixView<const std::int64_t> true_classes_;
+  LabelsView true_classes_;
   Sampler::Stretch stretch_;
   SampledValues values_;
 };
@@ -53,7 +53,7 @@ void with_candidates(const Candidates& candidates, const OutputLayer<T>& layer,
   }
   check_examples(layer, examples, grad_loss);
   TentativeSample sample(*draw, examples.labels, "labels");
-  step(view_of(sample.values(), examples.labels.cols));
+  step(view_of(sample.values(), examples.labels.ids().cols));
   sample.keep();
 }
 

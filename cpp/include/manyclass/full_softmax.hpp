@@ -6,7 +6,10 @@
 
 namespace manyclass {
 
-/// loss[i] = logsumexp over classes of <x_i, W[c]> + b[c], minus the mean of the true logits.
+/// loss[i] = the sum over classes c of target * (logsumexp of all logits - logit c), where logits
+/// are <x_i, W[c]> + b[c] and targets those of Examples, those of a repeated label added up. An
+/// example without labels, or whose weights are all 0, has no target: its loss and its gradient are
+/// 0.
 ///
 /// `num_threads` 0 means get_num_threads(). Throws std::invalid_argument, before anything is
 /// written, if shapes disagree or a label lies outside [0, num_classes).

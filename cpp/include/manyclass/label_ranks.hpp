@@ -8,14 +8,14 @@
 
 namespace manyclass {
 
-/// ranks[i, j] = 1 + the number of classes whose logit is above that of label (i, j), or equal to
-/// it and of a smaller class. A label whose logit is NaN has the last rank, num_classes; other
-/// classes' NaN logits are above nothing.
+/// ranks[e] = 1 + the number of classes whose logit is above that of label e, or equal to it and of
+/// a smaller class; labels are numbered row after row. A label whose logit is NaN has the last
+/// rank, num_classes; other classes' NaN logits are above nothing.
 ///
 /// `num_threads` 0 means get_num_threads(). Throws std::invalid_argument, before anything is
 /// written, if shapes disagree or a label lies outside [0, num_classes).
 template <class T>
 void label_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, int num_threads,
-                 MatrixView<std::int64_t> ranks);
+                 VectorView<std::int64_t> ranks);
 
 }  // namespace manyclass

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "manyclass/indexed_slices.hpp"
+#include "manyclass/labels.hpp"
 #include "manyclass/samplers.hpp"
 #include "manyclass/views.hpp"
 
@@ -35,21 +36,28 @@ struct CountsView {
 };
 
 /// The candidates of a step, shared by the batch. `true_expected_count` broadcasts to the shape of
-/// the labels; `sampled_expected_count` is one row.
+/// the labels, for ragged ones [size] or [size, 1]; `sampled_expected_count` is one row.
 struct SampledValuesView {
   VectorView<const std::int64_t> sampled_candidates;
   CountsView true_expected_count;
   CountsView sampled_expected_count;
 };
 
-/// A view of what a sampler returned for labels of `num_true` columns.
+/// A view of what a sampler returned for labels of `num_true` columns, 1 if they are ragged.
 SampledValuesView view_of(const SampledValues& values, std::int64_t num_true);
 
-/// The examples of a step: labels [batch, num_true], inputs [batch, dim].
+/// The examples of a step: what goes in, and which classes are to come out.
+///
+/// The target of label j of example i is p[i, j], its weight as given or, without weights, 1 over
+/// the number of the example's labels. Label smoothing by epsilon makes that (1 - epsilon) p[i, j]
+/// and shares epsilon * sum_j p[i, j] out evenly among all terms of the softmax.
 template <class T>
 struct Examples {
-  MatrixView<const std::int64_t> labels;
-  MatrixView<const T> inputs;
+  LabelsView labels;
+  MatrixView<const T> inputs;  // [batch, dim]
+  /// Of the shape of `labels.ids()`; null if there are none.
+  MatrixView<const T> label_weights{};
+  double label_smoothing = 0.0;
 };
 
 /// Which logits lose the log of their expected count.
@@ -77,9 +85,10 @@ struct SampledGradients {
   IndexedSlices<T> biases;
 };
 
-/// Throws std::invalid_argument if shapes disagree or a size is zero where it must not be. The
-/// functions below do so too; this is for who must know before drawing candidates. A null
-/// `grad_loss` is none.
+/// Throws std::invalid_argument if shapes disagree, a size is zero where it must not be, a label's
+/// weight is negative or, by itself or in its example's sum, not finite, or label_smoothing lies
+/// outside [0, 1). The functions below do so too; this is for who must know before drawing
+/// candidates. A null `grad_loss` is none.
 template <class T>
 void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
                     VectorView<const T> grad_loss = {});
@@ -87,10 +96,14 @@ void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
 /// Throws std::invalid_argument if options contradict each other; the functions below do so too.
 void check_options(const SampledLossOptions& options);
 
-/// loss[i] = logsumexp of row i's logits minus the mean of its true logits, where the logits are
+/// loss[i] = the sum over the logits z of row i of target * (logsumexp of them all - z), where the
+/// logits are
 ///   t[i, j] = <x_i, W[y_ij]> + b[y_ij] - log true_expected_count[i, j]
 ///   u[i, k] = <x_i, W[s_k]> + b[s_k] - log sampled_expected_count[k], or -inf for a hit.
-/// A hit (i, k) is a candidate equal to a label of row i (tf.nn.sampled_softmax_loss).
+/// A hit (i, k) is a candidate equal to a label of row i (tf.nn.sampled_softmax_loss). Targets are
+/// those of Examples, 0 for candidates but for their share of label smoothing; a logit of -inf is
+/// no term and has no share. An example without labels, or whose weights are all 0, has no target:
+/// its loss and its gradient are 0.
 ///
 /// Throws std::invalid_argument, before anything is written, if shapes disagree, options
 /// contradict each other, a label or candidate lies outside [0, num_classes), or an expected count
@@ -111,8 +124,9 @@ SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T>& layer,
                                                   MatrixView<T> grad_inputs);
 
 /// loss[i] = the sum over the logits z of row i, those above, of softplus(z) - target * z, where
-/// the target is 1 / num_true for a true logit and 0 for a sampled one (tf.nn.nce_loss): the
-/// logistic loss of telling true classes from sampled ones.
+/// the target is that of Examples for a true logit and 0 for a sampled one (tf.nn.nce_loss): the
+/// logistic loss of telling true classes from sampled ones. Targets must lie in [0, 1]; there is no
+/// label smoothing, which would bound the odds that are to be learned: both are refused, as above.
 template <class T>
 void nce_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
               const SampledValuesView& sampled, const SampledLossOptions& options,

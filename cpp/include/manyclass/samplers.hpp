@@ -11,13 +11,14 @@
 
 #include "manyclass/alias_table.hpp"
 #include "manyclass/fork_safe_mutex.hpp"
+#include "manyclass/labels.hpp"
 #include "manyclass/random.hpp"
 #include "manyclass/views.hpp"
 
 namespace manyclass {
 
 /// The candidates of one step and how often each class was to be expected among them, as float or
-/// double. `true_expected_count` has the shape of the true classes, row after row.
+/// double. `true_expected_count` has one for each of the true classes, row after row.
 template <class T>
 struct SampledValuesOf {
   std::vector<std::int64_t> sampled_candidates;
@@ -46,8 +47,8 @@ class Sampler {
   /// if num_sampled < 1, if fewer classes than num_sampled can be drawn and `unique`, or if a
   /// true class lies outside [0, num_classes); `argument` is what the message calls them.
   template <class T = float>
-  SampledValuesOf<T> sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
-                            bool unique, std::optional<Seed> seed = {},
+  SampledValuesOf<T> sample(const LabelsView& true_classes, std::int64_t num_sampled, bool unique,
+                            std::optional<Seed> seed = {},
                             std::string_view argument = "true_classes");
 
   /// Independent draws: the candidates that `sample` without `unique` gives.
@@ -118,17 +119,17 @@ class Sampler {
 
   /// Keeps the weights as they are for as long as the locks live.
   std::vector<std::shared_lock<ForkSafeMutex>> hold_still() const;
-  void check_sample(MatrixView<const std::int64_t> true_classes, std::int64_t num_sampled,
-                    bool unique, std::string_view argument) const;
+  void check_sample(const LabelsView& true_classes, std::int64_t num_sampled, bool unique,
+                    std::string_view argument) const;
   void add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
                   std::int64_t num_draws, std::vector<float>& counts) const;
   void add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
                   std::int64_t num_draws, std::vector<double>& counts) const;
   /// `sample`, but for what the sampler learns.
   template <class T>
-  SampledValuesOf<T> draw_sample(MatrixView<const std::int64_t> true_classes,
-                                 std::int64_t num_sampled, bool unique, std::optional<Seed> seed,
-                                 std::string_view argument, Stretch& stretch) const;
+  SampledValuesOf<T> draw_sample(const LabelsView& true_classes, std::int64_t num_sampled,
+                                 bool unique, std::optional<Seed> seed, std::string_view argument,
+                                 Stretch& stretch) const;
   std::int64_t draw_unique(PhiloxReader& reader, std::span<std::int64_t> out) const;
   struct Rejection {
     std::int64_t num_kept;
