@@ -138,6 +138,7 @@ def test_options_are_kept(tmp_path: Path) -> None:
         "num_sampled": 11,
         "remove_accidental_hits": False,
         "log_q_correction": "sampled",
+        "label_smoothing": 0.25,
         "partition_strategy": "mod",
     }
     make_layer(**options).save(tmp_path / "a")

@@ -142,6 +142,8 @@ def test_it_learns() -> None:
         ({"log_q_correction": "some"}, ValueError, 'log_q_correction is "some"'),
         ({"partition_strategy": "row"}, ValueError, 'partition_strategy is "row"'),
         ({"mask_repeats": True, "remove_accidental_hits": False}, ValueError, "mask_repeats is"),
+        ({"label_smoothing": 1.0}, ValueError, "label_smoothing is 1; it must be at least 0"),
+        ({"label_smoothing": "some"}, TypeError, "label_smoothing is 'some'"),
     ],
 )
 def test_what_does_not_fit_is_refused_at_once(

@@ -19,11 +19,12 @@ from manyclass._sampled_arguments import (
     read_options,
     slices_of,
 )
-from manyclass._scalars import as_flag, as_integer, as_name
+from manyclass._scalars import as_flag, as_integer, as_name, as_real
 from manyclass._seeds import SeedLike
 from manyclass._targets import read_targets
 from manyclass.losses import Gradients
-from manyclass.output_layer import as_columns
+from manyclass.output_layer import as_columns, weight_columns
+from manyclass.ragged_labels import RaggedLabels
 from manyclass.row_optimizer import RowOptimizer, StateArrays
 from manyclass.samplers import LogUniformSampler, Sampler
 from manyclass.saved_layer import SavedLayer
@@ -54,7 +55,7 @@ class SampledSoftmax(SavedLayer):
         default new ones are made, uniform in ``[-1, 1) / sqrt(dim)``.
     biases : array, shape [num_classes], or list of such, optional
         Of the dtype of weights, used where it lies. New zeros by default.
-    remove_accidental_hits, log_q_correction, mask_repeats
+    remove_accidental_hits, log_q_correction, mask_repeats, label_smoothing
         As in `sampled_softmax_loss`.
     partition_strategy : {"div", "mod"}
         How classes are spread over shards.
@@ -84,6 +85,7 @@ class SampledSoftmax(SavedLayer):
         remove_accidental_hits: bool = True,
         log_q_correction: str = "all",
         mask_repeats: bool = False,
+        label_smoothing: float = 0.0,
         partition_strategy: str = "div",
         dtype: DTypeLike | None = None,
         seed: SeedLike = None,
@@ -95,6 +97,7 @@ class SampledSoftmax(SavedLayer):
         self.remove_accidental_hits = as_flag(remove_accidental_hits, "remove_accidental_hits")
         self.log_q_correction = as_name(log_q_correction, "log_q_correction")
         self.mask_repeats = as_flag(mask_repeats, "mask_repeats")
+        self.label_smoothing = as_real(label_smoothing, "label_smoothing")
         self.sampler = (
             LogUniformSampler(self.num_classes, seed=seed) if sampler is None else sampler
         )
@@ -129,8 +132,9 @@ class SampledSoftmax(SavedLayer):
     def train_step(
         self,
         inputs: ArrayLike,
-        labels: ArrayLike,
+        labels: ArrayLike | RaggedLabels,
         *,
+        label_weights: ArrayLike | None = None,
         sampled_values: GivenValues | None = None,
         grad_loss: ArrayLike | None = None,
         num_threads: int | None = None,
@@ -141,8 +145,10 @@ class SampledSoftmax(SavedLayer):
         ----------
         inputs : array, shape [batch, dim]
             Of the dtype of weights.
-        labels : array of int64, shape [batch] or [batch, num_true]
+        labels : array of int64, shape [batch] or [batch, num_true], or RaggedLabels
             The true classes.
+        label_weights : array of the shape of labels or, if they are ragged, of values, optional
+            The target of each label, of the dtype of weights, as in `sampled_softmax_loss`.
         sampled_values : SampledValues or tuple of three arrays, optional
             Candidates and their expected counts, instead of drawn ones.
         grad_loss : array, shape [batch], optional
@@ -169,7 +175,9 @@ class SampledSoftmax(SavedLayer):
         optimizer = self.optimizer
         if optimizer is None:
             raise ValueError("the layer has no optimizer; set one, such as Adagrad(0.1)")
-        arguments, options = self._arguments(inputs, labels, sampled_values, num_threads)
+        arguments, options = self._arguments(
+            inputs, labels, label_weights, sampled_values, num_threads
+        )
         upstream = _as_grad_loss(grad_loss, arguments.inputs)
         weights, biases = shards_of(self.weights), shards_of(self.biases)
 
@@ -192,8 +200,9 @@ class SampledSoftmax(SavedLayer):
     def loss(
         self,
         inputs: ArrayLike,
-        labels: ArrayLike,
+        labels: ArrayLike | RaggedLabels,
         *,
+        label_weights: ArrayLike | None = None,
         sampled_values: GivenValues | None = None,
         num_threads: int | None = None,
     ) -> NDArray[Any]:
@@ -206,14 +215,17 @@ class SampledSoftmax(SavedLayer):
         array, shape [batch]
             In the dtype of inputs.
         """
-        arguments, options = self._arguments(inputs, labels, sampled_values, num_threads)
+        arguments, options = self._arguments(
+            inputs, labels, label_weights, sampled_values, num_threads
+        )
         return _core.sampled_softmax_loss(*arguments, *options)
 
     def loss_and_grad(
         self,
         inputs: ArrayLike,
-        labels: ArrayLike,
+        labels: ArrayLike | RaggedLabels,
         *,
+        label_weights: ArrayLike | None = None,
         sampled_values: GivenValues | None = None,
         grad_loss: ArrayLike | None = None,
         num_threads: int | None = None,
@@ -230,7 +242,9 @@ class SampledSoftmax(SavedLayer):
         gradients : Gradients
             As `sampled_softmax_loss_and_grad` returns them.
         """
-        arguments, options = self._arguments(inputs, labels, sampled_values, num_threads)
+        arguments, options = self._arguments(
+            inputs, labels, label_weights, sampled_values, num_threads
+        )
         loss, weight_slices, bias_slices, grad_inputs = _core.sampled_softmax_loss_and_grad(
             *arguments, *options, _as_grad_loss(grad_loss, arguments.inputs)
         )
@@ -243,17 +257,19 @@ class SampledSoftmax(SavedLayer):
     def _arguments(
         self,
         inputs: ArrayLike,
-        labels: ArrayLike,
+        labels: ArrayLike | RaggedLabels,
+        label_weights: ArrayLike | None,
         sampled_values: GivenValues | None,
         num_threads: int | None,
     ) -> tuple[SampledArguments, LossOptions]:
         if sampled_values is None and self._sampler is None:
             raise ValueError("the layer has no sampler; set layer.sampler, or give sampled_values")
-        targets = as_columns(labels)
+        targets, num_true = as_columns(labels)
+        weights = weight_columns(label_weights, labels)
         arguments = read_arguments(
             self._weights,
             self._biases,
-            read_targets(targets, targets.shape[-1]),
+            read_targets(targets, num_true, weights, self.label_smoothing),
             inputs,
             self.num_sampled if sampled_values is None else None,
             self.num_classes,
@@ -281,6 +297,7 @@ class SampledSoftmax(SavedLayer):
             ),
             "log_q_correction": self.log_q_correction,
             "mask_repeats": as_flag(self.mask_repeats, "mask_repeats"),
+            "label_smoothing": as_real(self.label_smoothing, "label_smoothing"),
             "partition_strategy": self.partition_strategy,
         }
 

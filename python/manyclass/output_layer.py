@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from manyclass._arrays import Array, ArrayLike, IdArray, Table, as_ids
+from manyclass._arrays import Array, ArrayLike, IdArray, Table, as_array, as_ids
 from manyclass._layer_tables import (
     as_biases_table,
     as_weights_table,
@@ -19,6 +19,7 @@ from manyclass._layer_tables import (
 from manyclass._scalars import as_integer, as_name
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.evaluation import full_softmax_loss, label_ranks
+from manyclass.ragged_labels import RaggedLabels
 from manyclass.serving import top_k
 
 
@@ -81,7 +82,13 @@ class OutputLayer:
         return self._biases
 
     def full_loss(
-        self, inputs: ArrayLike, labels: ArrayLike, *, num_threads: int | None = None
+        self,
+        inputs: ArrayLike,
+        labels: ArrayLike | RaggedLabels,
+        *,
+        label_weights: ArrayLike | None = None,
+        label_smoothing: float = 0.0,
+        num_threads: int | None = None,
     ) -> NDArray[Any]:
         """Compute the exact softmax cross entropy of each example, over all classes.
 
@@ -89,8 +96,12 @@ class OutputLayer:
         ----------
         inputs : array, shape [batch, dim]
             Of the dtype of weights.
-        labels : array of int64, shape [batch] or [batch, num_true]
+        labels : array of int64, shape [batch] or [batch, num_true], or RaggedLabels
             The true classes.
+        label_weights : array of the shape of labels or, if they are ragged, of values, optional
+            The target of each label, of the dtype of weights, as in `full_softmax_loss`.
+        label_smoothing : float, default 0.0
+            As in `full_softmax_loss`; what a layer is trained with does not count here.
         num_threads : int, optional
             `get_num_threads` if None.
 
@@ -99,19 +110,25 @@ class OutputLayer:
         array, shape [batch]
             As `full_softmax_loss` returns it.
         """
-        targets = as_columns(labels)
+        targets, num_true = as_columns(labels)
         return full_softmax_loss(
             self._weights,
             self._biases,
             targets,
             inputs,
-            targets.shape[-1],
+            num_true,
             partition_strategy=self._partition_strategy,
+            label_weights=weight_columns(label_weights, labels),
+            label_smoothing=label_smoothing,
             num_threads=num_threads,
         )
 
     def label_ranks(
-        self, inputs: ArrayLike, labels: ArrayLike, *, num_threads: int | None = None
+        self,
+        inputs: ArrayLike,
+        labels: ArrayLike | RaggedLabels,
+        *,
+        num_threads: int | None = None,
     ) -> IdArray:
         """Compute the rank of each label among all classes, 1 for the largest logit.
 
@@ -119,20 +136,20 @@ class OutputLayer:
 
         Returns
         -------
-        array of int64, of the shape of labels
+        array of int64, of the shape of labels or, if they are ragged, of values
             As `label_ranks` returns them.
         """
-        targets = as_columns(labels)
+        targets, num_true = as_columns(labels)
         ranks = label_ranks(
             self._weights,
             self._biases,
             targets,
             inputs,
-            targets.shape[-1],
+            num_true,
             partition_strategy=self._partition_strategy,
             num_threads=num_threads,
         )
-        return ranks.reshape(np.shape(labels))
+        return ranks if isinstance(labels, RaggedLabels) else ranks.reshape(np.shape(labels))
 
     def top_k(
         self, inputs: ArrayLike, k: int, *, num_threads: int | None = None
@@ -165,12 +182,27 @@ class OutputLayer:
         )
 
 
-def as_columns(labels: ArrayLike) -> IdArray:
-    """Return labels as a matrix; a vector is one of one column."""
+def as_columns(labels: ArrayLike | RaggedLabels) -> tuple[IdArray | RaggedLabels, int]:
+    """Return labels and ``num_true`` as losses take them; a vector is a matrix of one column."""
+    if isinstance(labels, RaggedLabels):
+        return labels, 1
     targets = as_ids(labels, "labels")
     if targets.ndim not in (1, 2):
         raise ValueError(
             f"labels has shape {list(targets.shape)}; it must have shape [batch] or "
             "[batch, num_true]"
         )
-    return targets[:, np.newaxis] if targets.ndim == 1 else targets
+    matrix = targets[:, np.newaxis] if targets.ndim == 1 else targets
+    return matrix, matrix.shape[1]
+
+
+def weight_columns(
+    label_weights: ArrayLike | None, labels: ArrayLike | RaggedLabels
+) -> Array | None:
+    """Return the weights of labels as losses take them, a vector as a column with its labels."""
+    if label_weights is None:
+        return None
+    weights = as_array(label_weights, "label_weights")
+    if weights.ndim == 1 and not isinstance(labels, RaggedLabels) and np.ndim(labels) == 1:
+        return weights[:, np.newaxis]
+    return weights
