@@ -50,19 +50,23 @@ OutputLayer<T> read_layer(const LayerArrays& arrays) {
 /// are none), label_weights of the shape of labels or None, and label_smoothing.
 using Targets = std::tuple<py::array, std::optional<py::array>, std::optional<py::array>, double>;
 
+/// An array [batch, num_true], or values [size] with row_splits. Messages call it `argument`.
+inline LabelsView read_labels(const py::array& ids, const std::optional<py::array>& row_splits,
+                              const Name& argument, const char* shape) {
+  if (!row_splits) return read_matrix<std::int64_t>(ids, argument, shape);
+  return {read_vector<std::int64_t>(ids, argument + ".values"),
+          read_vector<std::int64_t>(*row_splits, argument + ".row_splits"), argument};
+}
+
 template <class T>
 Examples<T> read_examples(const Targets& targets, const py::array& inputs) {
   const auto& [labels, row_splits, weights, smoothing] = targets;
   Examples<T> examples;
-  if (row_splits) {
-    examples.labels = LabelsView(read_vector<std::int64_t>(labels, "labels.values"),
-                                 read_vector<std::int64_t>(*row_splits, "labels.row_splits"));
-    if (weights) examples.label_weights = read_column<T>(*weights, "label_weights");
-  } else {
-    examples.labels = read_matrix<std::int64_t>(labels, "labels", "shape [batch, num_true]");
-    if (weights) {
-      examples.label_weights = read_matrix<T>(*weights, "label_weights", "shape [batch, num_true]");
-    }
+  examples.labels = read_labels(labels, row_splits, "labels", "shape [batch, num_true]");
+  if (weights) {
+    examples.label_weights =
+        row_splits ? read_column<T>(*weights, "label_weights")
+                   : read_matrix<T>(*weights, "label_weights", "shape [batch, num_true]");
   }
   examples.inputs = read_matrix<T>(inputs, "inputs", "shape [batch, dim]");
   examples.label_smoothing = smoothing;

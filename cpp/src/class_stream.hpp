@@ -13,6 +13,7 @@ namespace manyclass {
 template <class T>
 struct ClassBlock {
   std::int64_t segment = 0;
+  int thread = 0;  // which walks the segment
   std::int64_t position = 0;
   std::int64_t size = 0;
   std::int64_t lanes = 0;
@@ -31,12 +32,20 @@ class ClassStream {
   ClassStream(const OutputLayer<T>& layer, MatrixView<const T> inputs, int num_threads,
               Scratch& scratch);
 
+  /// Calls `work(first)` with each chunk of the batch loaded.
+  template <class Work>
+  void for_each_chunk(Work work);
+
   /// Moves on to examples [first, first + size); size is at most `most_lanes`.
   void load(std::int64_t first, std::int64_t size);
 
   std::int64_t size() const { return size_; }    // examples of the chunk
   std::int64_t lanes() const { return lanes_; }  // size() rounded up
   std::int64_t num_segments() const { return num_segments_; }
+  static constexpr std::int64_t most_segments = 32;
+
+  /// From now on only classes at positions [begin, end) are walked; at first it is all of them.
+  void select(std::int64_t begin, std::int64_t end);
 
   /// Calls `visit(ClassBlock)` for every block, segments in parallel, a segment's blocks in order.
   template <class Visit>
@@ -44,19 +53,23 @@ class ClassStream {
 
   /// Logits of classes first[l] .. first[l + 1] - 1 for example l, for every example, with the bits
   /// that `for_each_block` gives them. Both arrays begin with class first[0].
-  void logits_of(const std::int64_t* classes, const std::int64_t* first, T* logits);
+  void logits_of(const std::int64_t* classes, const std::int64_t* first, T* logits) const;
 
  private:
+  void logits_in_tiles(const std::int64_t* classes, const std::int64_t* first, T* logits) const;
   void fill_block(const MatrixView<const T>& rows, std::int64_t position, T* logits) const;
 
   const OutputLayer<T>& layer_;
   MatrixView<const T> inputs_;
   int num_threads_;
+  MatrixView<const T> examples_{};  // of the chunk
   std::int64_t size_ = 0;
   std::int64_t lanes_ = 0;
-  std::int64_t segment_classes_;
-  std::int64_t num_segments_;
-  T* transposed_;  // [dim, lanes]
+  std::int64_t begin_ = 0;  // positions that are walked
+  std::int64_t end_ = 0;
+  std::int64_t segment_classes_ = 0;
+  std::int64_t num_segments_ = 0;
+  T* transposed_;  // [dim, lanes]; not of few examples
   T* logits_;      // [num_threads, block_classes, most lanes]
   T* rows_;        // [lane_multiple, dim], gathered for logits_of
 };
@@ -72,7 +85,7 @@ struct ChunkLabels {
   ChunkLabels(std::int64_t most_labels, Scratch& scratch);
 
   /// Takes those of the examples that the stream holds, the first of which is `first`.
-  void load(ClassStream<T>& stream, const LabelsView& labels, const LabelTargets<T>& of_batch,
+  void load(const ClassStream<T>& stream, const LabelsView& labels, const LabelTargets<T>& of_batch,
             std::int64_t first);
 };
 

@@ -6,18 +6,27 @@
 namespace manyclass {
 
 template <class T>
+template <class Work>
+void ClassStream<T>::for_each_chunk(Work work) {
+  for (std::int64_t first = 0; first < inputs_.rows; first += most_lanes) {
+    load(first, std::min(most_lanes, inputs_.rows - first));
+    work(first);
+  }
+}
+
+template <class T>
 template <class Visit>
 void ClassStream<T>::for_each_block(Visit visit) {
   parallel_for(num_segments_, num_threads_, [&](std::int64_t segment, int t) {
     T* logits = logits_ + t * block_classes * most_lanes;
-    std::int64_t position = segment * segment_classes_;
-    const std::int64_t end = std::min(position + segment_classes_, layer_.weights.num_rows());
+    std::int64_t position = begin_ + segment * segment_classes_;
+    const std::int64_t end = std::min(position + segment_classes_, end_);
     while (position < end) {
       poll_interrupt();
       const MatrixView<const T> rows =
           layer_.weights.run_at(position, std::min(block_classes, end - position));
       fill_block(rows, position, logits);
-      visit(ClassBlock<T>{segment, position, rows.rows, lanes_, rows, logits});
+      visit(ClassBlock<T>{segment, t, position, rows.rows, lanes_, rows, logits});
       position += rows.rows;
     }
   });

@@ -10,28 +10,39 @@
 
 namespace manyclass {
 
-/// Refuses gradients whose shapes are not those of the layer and the inputs.
+/// Where the gradients of the classes at positions from `begin` on go.
 template <class T>
-void check_gradients(const OutputLayer<T>& layer, const Examples<T>& examples,
-                     const DenseGradients<T>& gradients);
+struct RowGradients {
+  std::int64_t begin;
+  const RowsView<T>& weights;  // begins with the row of this position
+  const RowsView<T>& biases;   // so too, unless it is cut by `classes`
+  /// The layer's weights if `biases` has a row for every class: their shards may be other ones.
+  const RowsView<const T>* classes = nullptr;
+
+  T& bias(std::int64_t position) const {
+    return classes == nullptr ? *biases.row_at(position - begin)
+                              : *biases.row(classes->class_at(position));
+  }
+};
 
 template <class T>
 class FullGradient {
  public:
   FullGradient(const OutputLayer<T>& layer, const Examples<T>& examples,
                const LabelTargets<T>& targets, VectorView<const T> grad_loss,
-               const DenseGradients<T>& gradients, int num_threads, ClassStream<T>& stream,
-               Scratch& scratch);
+               ClassStream<T>& stream, Scratch& scratch);
 
-  /// Sets the gradients of weights and biases to zero.
-  void clear() const;
+  /// Of the examples that the stream holds, the first of which is `first`: over all classes.
+  void take_softmax(std::int64_t first, const RunningSoftmax<T>& softmax);
 
-  /// Adds the gradients of the examples that the stream holds, from `first` on, whose softmax is
-  /// known: the classes are walked a second time.
-  void add_chunk(std::int64_t first, const RunningSoftmax<T>& softmax);
+  /// The share of these examples, whose softmax was taken, in the gradients of the classes that the
+  /// stream has selected. Chunks come in their order: the first writes the gradients of rows, the
+  /// others add to them. All add to `grad_inputs`.
+  void add_chunk(std::int64_t first, const RowGradients<T>& gradients, MatrixView<T> grad_inputs);
 
  private:
-  void add_block(std::int64_t first, const ClassBlock<T>& block, const EntryGroups& labels);
+  void add_block(std::int64_t first, const ClassBlock<T>& block, const EntryGroups& labels,
+                 const RowGradients<T>& gradients);
   void logits_to_gradients(std::int64_t first, const ClassBlock<T>& block,
                            const EntryGroups& labels) const;
   EntryGroups group_labels(std::int64_t first, Scratch& scratch) const;
@@ -40,13 +51,12 @@ class FullGradient {
   const Examples<T>& examples_;
   const LabelTargets<T>& targets_;
   VectorView<const T> grad_loss_;
-  const DenseGradients<T>& gradients_;
-  int num_threads_;
   ClassStream<T>& stream_;
-  T* top_;     // [most lanes], the largest logit
-  T* factor_;  // [most lanes], grad_loss * all targets / sum of exponentials
-  T* grad_;    // [most lanes], grad_loss
-  T* spread_;  // [most lanes], grad_loss * the target of every class
+  // Of each example:
+  T* top_;     // the largest logit
+  T* factor_;  // grad_loss * all targets / sum of exponentials
+  T* grad_;    // grad_loss
+  T* spread_;  // grad_loss * the target of every class
   T* inputs_;  // [segments, most lanes, dim], each segment's share of the inputs' gradient
 };
 

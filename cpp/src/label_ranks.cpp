@@ -1,105 +1,79 @@
 #include "manyclass/label_ranks.hpp"
 
-#include <algorithm>
-
+#include "checks.hpp"
 #include "class_stream.hpp"
-#include "kernels/kernel_table.hpp"
-#include "label_checks.hpp"
+#include "exact_loss.hpp"
 #include "label_targets.hpp"
+#include "loss_checks.hpp"
+#include "manyclass/full_softmax.hpp"
 #include "manyclass/threads.hpp"
+#include "rank_count.hpp"
 
 namespace manyclass {
 
 namespace {
 
 template <class T>
-constexpr std::int64_t row = ClassStream<T>::most_lanes;
-
-// How many of a block's first rows are classes below `label`: within a shard classes ascend by a
-// fixed step.
-template <class T>
-std::int64_t rows_below(const RowsView<const T>& weights, const ClassBlock<T>& block,
-                        std::int64_t label) {
-  const std::int64_t first = weights.class_at(block.position);
-  const std::int64_t step = weights.class_at(block.position + block.size - 1) - first;
-  const std::int64_t stride = block.size > 1 ? step / (block.size - 1) : 1;
-  if (label <= first) return 0;
-  return std::min(block.size, (label - first + stride - 1) / stride);
-}
-
-// Adds the classes of one block that stand above each label, label by label of all examples.
-template <class T>
-void count_above(const OutputLayer<T>& layer, const ChunkLabels<T>& labels, std::int64_t size,
-                 std::int64_t most_labels, const ClassBlock<T>& block, std::int64_t* above) {
-  for (std::int64_t j = 0; j < most_labels; ++j) {
-    alignas(64) T marks[row<T>] = {};
-    alignas(64) T ties[row<T>] = {};
-    alignas(64) T counts[row<T>] = {};
-    const auto for_each_label = [&](auto work) {
-      for (std::int64_t l = 0; l < size; ++l) {
-        const std::int64_t e = labels.targets.begin(l) + j;
-        if (e < labels.targets.begin(l + 1)) work(l, e);
-      }
-    };
-    for_each_label([&](std::int64_t l, std::int64_t e) {
-      marks[l] = labels.logits[e];
-      ties[l] = static_cast<T>(rows_below(layer.weights, block, labels.classes[e]));
-    });
-    kernels::table<T>().column_count_above(block.logits, block.size, block.lanes, marks, ties,
-                                           counts);
-    for_each_label(
-        [&](std::int64_t l, std::int64_t e) { above[e] += static_cast<std::int64_t>(counts[l]); });
-  }
-}
-
-// Ranks of the labels of the chunk that the stream holds.
-template <class T>
-void chunk_ranks(const OutputLayer<T>& layer, const ChunkLabels<T>& labels, ClassStream<T>& stream,
-                 std::int64_t* above, VectorView<std::int64_t> ranks) {
-  const std::int64_t size = stream.size();
-  const std::int64_t count = labels.targets.begin(size);
-  std::int64_t most_labels = 0;  // of an example
-  for (std::int64_t l = 0; l < size; ++l) {
-    most_labels = std::max(most_labels, labels.targets.begin(l + 1) - labels.targets.begin(l));
-  }
-  std::fill_n(above, stream.num_segments() * count, 0);
-  stream.for_each_block([&](const ClassBlock<T>& block) {
-    count_above(layer, labels, size, most_labels, block, above + block.segment * count);
-  });
-  for (std::int64_t e = 0; e < count; ++e) {
-    std::int64_t rank = 1;
-    for (std::int64_t s = 0; s < stream.num_segments(); ++s) rank += above[s * count + e];
-    const T logit = labels.logits[e];
-    ranks[labels.targets.first[0] + e] = logit == logit ? rank : layer.weights.num_rows();
-  }
+void check_ranks(const Examples<T>& examples, VectorView<std::int64_t> ranks) {
+  require(ranks.size == examples.labels.size(), "ranks has ", ranks.size,
+          " entries; it must have one for each of the ", examples.labels.size(), " labels");
 }
 
 }  // namespace
 
 template <class T>
-void label_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, int num_threads,
-                 VectorView<std::int64_t> ranks) {
-  const LabelsView& labels = examples.labels;
-  check_examples(layer, examples);
-  require(ranks.size == labels.size(), "ranks has ", ranks.size,
-          " entries; it must have one for each of the ", labels.size(), " labels");
-  check_labels(labels, layer.weights.num_rows(), "labels");
+void full_softmax_loss_and_ranks(const OutputLayer<T>& layer, const Examples<T>& examples,
+                                 int num_threads, VectorView<T> loss,
+                                 VectorView<std::int64_t> ranks) {
+  check_full_softmax(layer, examples);
+  check_loss(examples, loss);
+  check_ranks(examples, ranks);
   Scratch scratch;
   ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch);
   const auto targets = make_targets(examples, scratch);
-  const std::int64_t most = most_labels(targets, labels.batch(), row<T>);
-  ChunkLabels<T> chunk(most, scratch);
-  auto* above = scratch.take<std::int64_t>(stream.num_segments() * most);
-  for (std::int64_t first = 0; first < labels.batch(); first += row<T>) {
-    stream.load(first, std::min(row<T>, labels.batch() - first));
-    chunk.load(stream, labels, targets, first);
-    chunk_ranks(layer, chunk, stream, above, ranks);
-  }
+  const std::int64_t most = most_labels(targets, examples.inputs.rows, ClassStream<T>::most_lanes);
+  ChunkLabels<T> labels(most, scratch);
+  RankCount<T> counts(layer, labels, most, stream, scratch);
+  ExactLoss<T> exact(layer.weights.num_rows(), targets.smoothing, stream, scratch);
+  stream.for_each_chunk([&](std::int64_t first) {
+    labels.load(stream, examples.labels, targets, first);
+    counts.reset();
+    exact.reset();
+    stream.for_each_block([&](const ClassBlock<T>& block) {
+      counts.add(block);
+      exact.add(block);
+    });
+    exact.write(labels, stream.size(), loss.from(first));
+    counts.write(ranks.from(targets.begin(first)));
+  });
 }
 
-template void label_ranks(const OutputLayer<float>&, const Examples<float>&, int,
-                          VectorView<std::int64_t>);
-template void label_ranks(const OutputLayer<double>&, const Examples<double>&, int,
-                          VectorView<std::int64_t>);
+template <class T>
+void label_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, int num_threads,
+                 VectorView<std::int64_t> ranks) {
+  check_full_softmax(layer, examples);
+  check_ranks(examples, ranks);
+  Scratch scratch;
+  ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch);
+  const auto targets = make_targets(examples, scratch);
+  const std::int64_t most = most_labels(targets, examples.inputs.rows, ClassStream<T>::most_lanes);
+  ChunkLabels<T> labels(most, scratch);
+  RankCount<T> counts(layer, labels, most, stream, scratch);
+  stream.for_each_chunk([&](std::int64_t first) {
+    labels.load(stream, examples.labels, targets, first);
+    counts.reset();
+    stream.for_each_block([&](const ClassBlock<T>& block) { counts.add(block); });
+    counts.write(ranks.from(targets.begin(first)));
+  });
+}
+
+#define MANYCLASS_INSTANTIATE(T)                                                            \
+  template void label_ranks(const OutputLayer<T>&, const Examples<T>&, int,                 \
+                            VectorView<std::int64_t>);                                      \
+  template void full_softmax_loss_and_ranks(const OutputLayer<T>&, const Examples<T>&, int, \
+                                            VectorView<T>, VectorView<std::int64_t>);
+MANYCLASS_INSTANTIATE(float)
+MANYCLASS_INSTANTIATE(double)
+#undef MANYCLASS_INSTANTIATE
 
 }  // namespace manyclass

@@ -49,7 +49,7 @@ void RunningSoftmax<T>::add(const ClassBlock<T>& block) {
   std::copy_n(top, block.lanes, raised);
   std::fill_n(total, block.lanes, T{0});
   kernel.column_max(block.logits, block.size, block.lanes, raised);
-  kernel.column_exp(block.logits, block.size, block.lanes, raised, total);
+  kernel.column_sum_exp(block.logits, block.size, block.lanes, raised, total);
   for (std::int64_t l = 0; l < block.lanes; ++l) {
     sum[l] = sum[l] * rescale(top[l], raised[l]) + double{total[l]};
     top[l] = raised[l];

@@ -23,7 +23,7 @@ class RunningSoftmax {
   RunningSoftmax(std::int64_t num_segments, Scratch& scratch);
 
   void reset();
-  /// Takes a block in; its logits are overwritten.
+  /// Takes a block in.
   void add(const ClassBlock<T>& block);
   /// Lane l over all segments, added up in their order.
   SoftmaxTotal<T> total(std::int64_t l) const;

@@ -2,6 +2,7 @@
 
 #include "label_checks.hpp"
 #include "logistic_tile.hpp"
+#include "loss_checks.hpp"
 #include "manyclass/threads.hpp"
 #include "phase_clock.hpp"
 #include "sampled_step.hpp"
@@ -21,16 +22,20 @@ SampledValuesView view_of(const SampledValues& values, std::int64_t num_true) {
 }
 
 template <class T>
-void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
-                    VectorView<const T> grad_loss) {
+void check_inputs(const OutputLayer<T>& layer, MatrixView<const T> inputs) {
   const std::int64_t num_classes = layer.weights.num_rows();
   require(num_classes >= 1, "weights has no rows; it needs one for each class");
   require(layer.weights.dim() >= 1, "weights has no columns; dim must be at least 1");
   require(layer.biases.num_rows() == num_classes, "biases has ", layer.biases.num_rows(),
           " entries, weights has ", num_classes, " rows; there must be one for each class");
-  require(examples.inputs.cols == layer.weights.dim(), "inputs has shape [", examples.inputs.rows,
-          ", ", examples.inputs.cols, "], weights has dim ", layer.weights.dim(),
-          "; inputs must have shape [batch, dim]");
+  require(inputs.cols == layer.weights.dim(), "inputs has shape [", inputs.rows, ", ", inputs.cols,
+          "], weights has dim ", layer.weights.dim(), "; inputs must have shape [batch, dim]");
+}
+
+template <class T>
+void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
+                    VectorView<const T> grad_loss) {
+  check_inputs(layer, examples.inputs);
   require(examples.labels.ids().cols >= 1, "labels has no columns; num_true must be at least 1");
   require(examples.labels.batch() == examples.inputs.rows, "labels has ", examples.labels.batch(),
           " rows, inputs has ", examples.inputs.rows, "; both must have one for each example");
@@ -49,13 +54,6 @@ void check_options(const SampledLossOptions& options) {
 }
 
 namespace {
-
-template <class T>
-void check_loss(const Examples<T>& examples, VectorView<T> loss) {
-  const std::int64_t batch = examples.inputs.rows;
-  require(loss.size == batch, "loss has ", loss.size, " entries; it must have one for each of the ",
-          batch, " examples");
-}
 
 // Targets of a logistic loss are probabilities.
 template <class T>
@@ -170,6 +168,7 @@ SampledGradients<T> nce_loss_and_grad(const OutputLayer<T>& layer, const Example
       const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&,                \
       const SampledLossOptions&, VectorView<const T>, VectorView<T>, MatrixView<T>);
 #define MANYCLASS_INSTANTIATE(T)                                                                \
+  template void check_inputs(const OutputLayer<T>&, MatrixView<const T>);                       \
   template void check_examples(const OutputLayer<T>&, const Examples<T>&, VectorView<const T>); \
   MANYCLASS_INSTANTIATE_LOSS(T, sampled_softmax_loss)                                           \
   MANYCLASS_INSTANTIATE_LOSS(T, nce_loss)

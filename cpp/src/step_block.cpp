@@ -148,7 +148,7 @@ void StepBlock<Loss>::add_to_candidates(std::int64_t first, std::int64_t last, b
   const T* derivatives = tile_.sampled + first * tile_.lanes;
   kernel.multiply_to_rows(last - first, data_.plan.dim, size_, derivatives, tile_.lanes, 1, scaled_,
                           data_.row_stride, add, rows + first);
-  kernel.row_products(derivatives, last - first, tile_.lanes, factor_, biases + first);
+  kernel.row_products(derivatives, last - first, tile_.lanes, tile_.lanes, factor_, biases + first);
 }
 
 template class StepBlock<SoftmaxTile<float>>;

@@ -153,11 +153,23 @@ TEST_CASE_TEMPLATE("columns beside forbidden memory", T, float, double) {
         REQUIRE(tile.values() == scaled);
         auto sums = integers<T>(std::size_t(rows), 5);
         GuardedArray<T> row_sums(sums, guard);
-        reference<T>().row_products(scaled.data(), rows, lanes, other.data(), sums.data());
-        kernel.row_products(tile.data(), rows, lanes, line.data(), row_sums.data());
+        reference<T>().row_products(scaled.data(), rows, lanes, lanes, other.data(), sums.data());
+        kernel.row_products(tile.data(), rows, lanes, lanes, line.data(), row_sums.data());
         REQUIRE(row_sums.values() == sums);
+        // Rows that end anywhere in a vector, the last one at the forbidden page.
+        for (std::int64_t k = lanes - 15; rows > 0 && k <= lanes; ++k) {
+          GuardedArray<T> cut(std::vector<T>(z.end() - ((rows - 1) * lanes + k), z.end()), guard);
+          GuardedArray<T> short_line(std::vector<T>(other.end() - k, other.end()), guard);
+          auto products = sums;
+          reference<T>().row_products(cut.data(), rows, k, lanes, short_line.data(),
+                                      products.data());
+          kernel.row_products(cut.data(), rows, k, lanes, short_line.data(), row_sums.data());
+          sums = products;
+          REQUIRE(row_sums.values() == sums);
+        }
         // Their values are tested elsewhere; what they touch, here.
         GuardedArray<T> exponents(std::vector<T>(z.size(), T{-1}), guard), totals(other, guard);
+        kernel.column_sum_exp(exponents.data(), rows, lanes, line.data(), totals.data());
         kernel.column_exp(exponents.data(), rows, lanes, line.data(), totals.data());
         kernel.column_logistic(exponents.data(), rows, lanes, totals.data());
       }

@@ -119,6 +119,9 @@ TEST_CASE_TEMPLATE("column_exp is within 3 ulp of exp, keeps NaN and gives 0 for
     std::vector<T> shift(lanes, T{0});
     std::vector<T> total(lanes, T{1});
     kernel.column_exp(result.data(), rows, lanes, shift.data(), total.data());
+    auto same_total = std::vector<T>(lanes, T{1});
+    kernel.column_sum_exp(z.data(), rows, lanes, shift.data(), same_total.data());
+    CHECK(same_total == total);
     for (std::size_t i = 0; i < z.size(); ++i) {
       const double exact = std::exp(double{z[i]});
       REQUIRE(std::abs(double{result[i]} - exact) <= 3 * double{epsilon} / 2 * exact);

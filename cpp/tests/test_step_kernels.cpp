@@ -61,23 +61,24 @@ TEST_CASE_TEMPLATE("multiply_to_rows writes or adds to rows anywhere", T, float,
 
 TEST_CASE_TEMPLATE("row_products has one order of summation for every row", T, float, double) {
   on_every_target<T>([](const KernelTable<T>& kernel) {
-    for (const std::int64_t lanes : {16, 32, 64}) {
-      for (const std::int64_t rows : {0, 1, 3, 4, 15, 16, 17, 50}) {
-        const auto whole = integers<T>(std::size_t(rows * lanes), 1);
-        const auto factor = integers<T>(std::size_t(lanes), 2);
-        auto expected = integers<T>(std::size_t(rows), 3);
+    for (const std::int64_t k : {0, 1, 5, 16, 32, 63, 64, 65, 3000}) {
+      for (const std::int64_t m : {0, 1, 3, 4, 15, 16, 17, 50}) {
+        const std::int64_t row = k + 3;
+        const auto whole = integers<T>(std::size_t(m * row), 1);
+        const auto factor = integers<T>(std::size_t(k), 2);
+        auto expected = integers<T>(std::size_t(m), 3);
         auto result = expected;
-        reference<T>().row_products(whole.data(), rows, lanes, factor.data(), expected.data());
-        kernel.row_products(whole.data(), rows, lanes, factor.data(), result.data());
+        reference<T>().row_products(whole.data(), m, k, row, factor.data(), expected.data());
+        kernel.row_products(whole.data(), m, k, row, factor.data(), result.data());
         CHECK(result == expected);
 
-        const auto z = reals<T>(std::size_t(rows * lanes), -1, 1, 4);
-        const auto weights = reals<T>(std::size_t(lanes), -1, 1, 5);
-        std::vector<T> together(std::size_t(rows), T{0});
-        kernel.row_products(z.data(), rows, lanes, weights.data(), together.data());
-        for (std::int64_t r = 0; r < rows; ++r) {
+        const auto a = reals<T>(std::size_t(m * row), -1, 1, 4);
+        const auto x = reals<T>(std::size_t(k), -1, 1, 5);
+        std::vector<T> together(std::size_t(m), T{0});
+        kernel.row_products(a.data(), m, k, row, x.data(), together.data());
+        for (std::int64_t r = 0; r < m; ++r) {
           T alone{0};
-          kernel.row_products(z.data() + r * lanes, 1, lanes, weights.data(), &alone);
+          kernel.row_products(a.data() + r * row, 1, k, row, x.data(), &alone);
           CHECK(alone == together[std::size_t(r)]);
         }
       }

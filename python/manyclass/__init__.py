@@ -8,7 +8,7 @@ Which function for what:
 * optimizers: `SGD`, `Adagrad`, `RowwiseAdagrad` (the least state), `Adam`;
 * embeddings by negative sampling: `nce_loss_and_grad` with ``log_q_correction="none"``;
 * any number of labels for each example: `RaggedLabels`;
-* evaluation: `full_softmax_loss` (exact) and `label_ranks`; serving: `top_k`;
+* evaluation: `evaluate` (exact), for a quick look `full_softmax_loss_estimate`; serving: `top_k`;
 * candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
   `UnigramSampler` if you have counts, `LearnedUnigramSampler` if they are to be learned,
   `AliasSampler` for any other distribution, `MixtureSampler` for several at once;
@@ -30,15 +30,30 @@ from manyclass.candidate_sampling import (
     uniform_candidate_sampler,
 )
 from manyclass.config import show_config
-from manyclass.evaluation import full_softmax_loss, full_softmax_loss_and_grad, label_ranks
+from manyclass.evaluation import Evaluation, evaluate
+from manyclass.full_softmax import full_softmax_loss
+from manyclass.full_softmax_gradient import (
+    FullSoftmaxGradient,
+    GradientRows,
+    full_softmax_loss_and_grad,
+)
 from manyclass.in_batch import InBatchSampler, StreamingFrequencies
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.layer import SampledSoftmax
+from manyclass.loss_estimate import LossEstimate, full_softmax_loss_estimate
 from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_loss_and_grad
 from manyclass.mixture import MixtureSampler
 from manyclass.nce import nce_loss, nce_loss_and_grad
 from manyclass.optimizers import SGD, Adagrad, Adam, RowwiseAdagrad
 from manyclass.ragged_labels import RaggedLabels
+from manyclass.ranking import full_softmax_loss_and_ranks, label_ranks
+from manyclass.ranking_metrics import (
+    mean_reciprocal_rank,
+    ndcg_at_k,
+    perplexity,
+    recall_at_k,
+    top_k_accuracy,
+)
 from manyclass.row_optimizer import RowOptimizer
 from manyclass.samplers import (
     LogUniformSampler,
@@ -59,11 +74,15 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AliasSampler",
+    "Evaluation",
+    "FullSoftmaxGradient",
+    "GradientRows",
     "Gradients",
     "InBatchSampler",
     "IndexedSlices",
     "LearnedUnigramSampler",
     "LogUniformSampler",
+    "LossEstimate",
     "MixtureSampler",
     "RaggedLabels",
     "RowOptimizer",
@@ -78,20 +97,28 @@ __all__ = [
     "__version__",
     "all_candidate_sampler",
     "compute_accidental_hits",
+    "evaluate",
     "fixed_unigram_candidate_sampler",
     "full_softmax_loss",
     "full_softmax_loss_and_grad",
+    "full_softmax_loss_and_ranks",
+    "full_softmax_loss_estimate",
     "get_num_threads",
     "label_ranks",
     "learned_unigram_candidate_sampler",
     "log_uniform_candidate_sampler",
+    "mean_reciprocal_rank",
     "nce_loss",
     "nce_loss_and_grad",
+    "ndcg_at_k",
+    "perplexity",
+    "recall_at_k",
     "sampled_softmax_loss",
     "sampled_softmax_loss_and_grad",
     "set_num_threads",
     "show_config",
     "top_k",
+    "top_k_accuracy",
     "uniform_candidate_sampler",
 ]
 

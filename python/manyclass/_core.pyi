@@ -163,6 +163,9 @@ def nce_loss_and_grad(
     num_threads: int,
     grad_loss: Array | None,
 ) -> tuple[Array, Slices, Slices, Array]: ...
+def check_full_softmax(
+    weights: Table, biases: Table, targets: Targets, inputs: Array, partition_strategy: str
+) -> None: ...
 def full_softmax_loss(
     weights: Table,
     biases: Table,
@@ -179,7 +182,25 @@ def full_softmax_loss_and_grad(
     partition_strategy: str,
     num_threads: int,
     grad_loss: Array | None,
-) -> tuple[Array, list[Array], list[Array], Array]: ...
+    out: tuple[Table, Table, Array] | None,
+) -> tuple[Array, Table, Table, Array]: ...
+
+class RowBlocks:
+    def next(self, most_rows: int) -> tuple[int, int, Array, Array] | None: ...
+    @property
+    def loss(self) -> Array: ...
+    @property
+    def grad_inputs(self) -> Array: ...
+
+def full_softmax_row_blocks(
+    weights: Table,
+    biases: Table,
+    targets: Targets,
+    inputs: Array,
+    partition_strategy: str,
+    num_threads: int,
+    grad_loss: Array | None,
+) -> RowBlocks: ...
 def label_ranks(
     weights: Table,
     biases: Table,
@@ -188,6 +209,24 @@ def label_ranks(
     partition_strategy: str,
     num_threads: int,
 ) -> Ids: ...
+def full_softmax_loss_and_ranks(
+    weights: Table,
+    biases: Table,
+    targets: Targets,
+    inputs: Array,
+    partition_strategy: str,
+    num_threads: int,
+) -> tuple[Array, Ids]: ...
+def top_k(
+    weights: Table,
+    biases: Table,
+    inputs: Array,
+    k: int,
+    excluded: tuple[Ids, Ids | None] | None,
+    log_probabilities: bool,
+    partition_strategy: str,
+    num_threads: int,
+) -> tuple[Array, Ids]: ...
 
 class RowRule:
     @staticmethod

@@ -1,167 +1,169 @@
-"""The exact softmax over all classes: for evaluation, and for training small layers."""
+"""How good a layer is: the exact loss and the metrics of ranking, in one pass over the classes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_table
-from manyclass._scalars import as_name
+from manyclass._scalars import as_integer, as_name
 from manyclass._targets import read_targets
-from manyclass.losses import Gradients
 from manyclass.ragged_labels import RaggedLabels
+from manyclass.ranking_metrics import (
+    mean_reciprocal_rank,
+    ndcg_at_k,
+    perplexity,
+    recall_at_k,
+    top_k_accuracy,
+)
 from manyclass.threads import thread_argument
 
+_EXAMPLES_A_CALL = 2048  # between two moves of the progress bar
+_SECONDS_WITHOUT_BAR = 2.0
 
-def full_softmax_loss(
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found, over the examples that have labels.
+
+    Attributes
+    ----------
+    loss : float
+        The mean exact softmax cross entropy, in nats.
+    perplexity : float
+        exp of it.
+    mean_reciprocal_rank : float
+        As the function of this name.
+    top_k_accuracy, recall_at_k, ndcg_at_k : dict
+        For each k, as the functions of these names.
+    num_examples : int
+        How many examples have labels.
+    """
+
+    loss: float
+    perplexity: float
+    mean_reciprocal_rank: float
+    top_k_accuracy: dict[int, float]
+    recall_at_k: dict[int, float]
+    ndcg_at_k: dict[int, float]
+    num_examples: int
+
+
+def evaluate(
     weights: Table,
     biases: Table,
     labels: ArrayLike | RaggedLabels,
     inputs: ArrayLike,
     num_true: int = 1,
     *,
+    k: int | Iterable[int] = (1, 5, 10),
     partition_strategy: str = "div",
-    label_weights: ArrayLike | None = None,
-    label_smoothing: float = 0.0,
+    progress: bool | None = None,
     num_threads: int | None = None,
-) -> NDArray[Any]:
-    """Compute the exact softmax cross entropy of each example.
-
-    Classes are streamed in blocks with a running maximum and sum: the batch-by-classes matrix is
-    never in memory.
+) -> Evaluation:
+    """Compute the exact loss and the usual metrics of ranking, in one pass over the classes.
 
     Parameters
     ----------
-    weights : array of float32 or float64, shape [num_classes, dim], or list of such
-        A row for each class, used where it lies. A list holds the shards of one table.
-    biases : array, shape [num_classes], or list of such
-        Of the dtype of weights.
-    labels : array of int64, shape [batch, num_true], or RaggedLabels
-        The true classes; `RaggedLabels` are any number for each example.
-    inputs : array, shape [batch, dim]
-        Of the dtype of weights.
-    num_true : int, default 1
-        The number of true classes of each example; 1 for ragged labels.
-    partition_strategy : {"div", "mod"}
-        How classes are spread over shards.
-    label_weights : array, shape [batch, num_true] or, for ragged labels, [num_labels], optional
-        The target of each label, of the dtype of weights: finite, not negative, and of any sum.
-        By default an example's n labels have the target 1 / n each.
-    label_smoothing : float, default 0.0
-        The share, at least 0 and below 1, of an example's targets that all classes have in equal
-        parts.
-    num_threads : int, optional
-        `get_num_threads` if None.
+    weights, biases, labels, inputs, num_true, partition_strategy, num_threads
+        As in `full_softmax_loss`. The batch may be a whole test set, inputs a memory map.
+    k : int or several, default (1, 5, 10)
+        How many best classes the metrics look at.
+    progress : bool, optional
+        Whether to show a bar. By default there is one where a terminal shows it, tqdm is installed,
+        and the work takes longer than 2 seconds.
 
     Returns
     -------
-    array, shape [batch]
-        ``logsumexp(logits) - mean(true logits)``, unless there are weights or smoothing, in the
-        dtype of inputs.
+    Evaluation
+        All NaN without examples.
 
     Raises
     ------
     ValueError
-        If shapes or layouts do not fit, a label lies outside [0, num_classes), or a weight or
-        ``label_smoothing`` is out of range.
+        If shapes or layouts do not fit, a label lies outside [0, num_classes), or a k is below 1.
     TypeError
         If a dtype is another.
-
-    Notes
-    -----
-    With targets ``p[i, j]`` of the labels, ``P`` their sum, the smoothing ``e`` and
-    ``L = logsumexp(logits of example i)``,
-
-        loss[i] = (1 - e) * sum_j p[i, j] * (L - t[i, j]) + e * P * mean_classes (L - logit)
-
-    where ``t`` are the labels' logits. For targets of the sum 1 this is PyTorch's
-    ``CrossEntropyLoss``, with ``label_smoothing`` too. An example whose weights are all 0, and so
-    one without labels, has the loss 0 and no gradient.
+    ImportError
+        If a bar is asked for and tqdm is not installed.
     """
-    return _core.full_softmax_loss(
-        as_table(weights, "weights"),
-        as_table(biases, "biases"),
-        read_targets(labels, num_true, label_weights, label_smoothing),
-        as_array(inputs, "inputs"),
-        as_name(partition_strategy, "partition_strategy"),
-        thread_argument(num_threads),
+    sizes = [as_integer(size, "k") for size in ([k] if not isinstance(k, Iterable) else k)]
+    for size in sizes:
+        if size < 1:
+            raise ValueError(f"k is {size}; it must be at least 1")
+    tables = as_table(weights, "weights"), as_table(biases, "biases")
+    rows = as_array(inputs, "inputs")
+    strategy = as_name(partition_strategy, "partition_strategy")
+    threads = thread_argument(num_threads)
+    targets = read_targets(labels, num_true)
+    _core.check_full_softmax(*tables, targets, rows, strategy)
+
+    losses, ranks = np.empty(len(rows), rows.dtype), np.empty_like(targets[0])
+    with _bar(progress, len(rows)) as advance:
+        for examples, places, part in _parts(targets, len(rows)):
+            losses[examples], ranks[places] = _core.full_softmax_loss_and_ranks(
+                *tables, part, rows[examples], strategy, threads
+            )
+            advance(examples.stop - examples.start)
+    if targets[1] is None:
+        return _evaluation(losses, ranks, sizes)
+    has_labels = np.diff(targets[1]) > 0
+    return _evaluation(losses[has_labels], RaggedLabels(ranks, targets[1]), sizes)
+
+
+def _evaluation(losses: Any, ranks: IdArray | RaggedLabels, sizes: Iterable[int]) -> Evaluation:
+    return Evaluation(
+        loss=float(np.mean(losses, dtype=np.float64)) if len(losses) else float("nan"),
+        perplexity=perplexity(losses),
+        mean_reciprocal_rank=mean_reciprocal_rank(ranks),
+        top_k_accuracy={size: top_k_accuracy(ranks, size) for size in sizes},
+        recall_at_k={size: recall_at_k(ranks, size) for size in sizes},
+        ndcg_at_k={size: ndcg_at_k(ranks, size) for size in sizes},
+        num_examples=len(losses),
     )
 
 
-def full_softmax_loss_and_grad(
-    weights: Table,
-    biases: Table,
-    labels: ArrayLike | RaggedLabels,
-    inputs: ArrayLike,
-    num_true: int = 1,
-    *,
-    partition_strategy: str = "div",
-    label_weights: ArrayLike | None = None,
-    label_smoothing: float = 0.0,
-    num_threads: int | None = None,
-    grad_loss: ArrayLike | None = None,
-) -> tuple[NDArray[Any], Gradients]:
-    """Compute the exact softmax cross entropy and its gradients.
-
-    All parameters but the last are those of `full_softmax_loss`.
-
-    Parameters
-    ----------
-    grad_loss : array, shape [batch], optional
-        The gradient of what is minimised with respect to each example's loss; all 1 if None.
-
-    Returns
-    -------
-    loss : array, shape [batch]
-        In the dtype of inputs.
-    gradients : Gradients
-        Dense arrays of the shapes of weights, biases (lists of them for shards) and inputs.
-    """
-    weight_table = as_table(weights, "weights")
-    bias_table = as_table(biases, "biases")
-    loss, weight_grads, bias_grads, grad_inputs = _core.full_softmax_loss_and_grad(
-        weight_table,
-        bias_table,
-        read_targets(labels, num_true, label_weights, label_smoothing),
-        as_array(inputs, "inputs"),
-        as_name(partition_strategy, "partition_strategy"),
-        thread_argument(num_threads),
-        None if grad_loss is None else as_array(grad_loss, "grad_loss"),
-    )
-    return loss, Gradients(
-        weight_grads if isinstance(weight_table, list) else weight_grads[0],
-        bias_grads if isinstance(bias_table, list) else bias_grads[0],
-        grad_inputs,
-    )
+def _parts(targets: _core.Targets, batch: int) -> Iterator[tuple[slice, slice, _core.Targets]]:
+    """Yield some examples at a time: which, which labels are theirs, and their targets."""
+    ids, row_splits, _, smoothing = targets
+    for first in range(0, batch, _EXAMPLES_A_CALL):
+        last = min(first + _EXAMPLES_A_CALL, batch)
+        places, splits = slice(first, last), None
+        if row_splits is not None:
+            places = slice(row_splits[first], row_splits[last])
+            splits = row_splits[first : last + 1] - row_splits[first]
+        yield slice(first, last), places, (ids[places], splits, None, smoothing)
 
 
-def label_ranks(
-    weights: Table,
-    biases: Table,
-    labels: ArrayLike | RaggedLabels,
-    inputs: ArrayLike,
-    num_true: int = 1,
-    *,
-    partition_strategy: str = "div",
-    num_threads: int | None = None,
-) -> IdArray:
-    """Compute the rank of each true class among all classes.
+class _bar:  # noqa: N801
+    """A context that gives a function to call with the number of examples done."""
 
-    Parameters are those of `full_softmax_loss`.
+    def __init__(self, progress: bool | None, total: int) -> None:
+        self._tqdm: Any = None
+        try:
+            if progress is not False:
+                from tqdm import tqdm
 
-    Returns
-    -------
-    array of int64, shape [batch, num_true] or, for ragged labels, [num_labels]
-        1 for the class of the largest logit. Of equal logits the smaller class is ahead. A label
-        whose logit is NaN has the last rank, ``num_classes``.
-    """
-    return _core.label_ranks(
-        as_table(weights, "weights"),
-        as_table(biases, "biases"),
-        read_targets(labels, num_true),
-        as_array(inputs, "inputs"),
-        as_name(partition_strategy, "partition_strategy"),
-        thread_argument(num_threads),
-    )
+                self._tqdm = tqdm(
+                    total=total,
+                    desc="evaluate",
+                    unit=" examples",
+                    disable=None if progress is None else False,
+                    delay=_SECONDS_WITHOUT_BAR if progress is None else 0,
+                )
+        except ImportError as error:
+            if progress:
+                raise ImportError(
+                    f"progress=True needs tqdm: python -m pip install tqdm ({error})"
+                ) from error
+
+    def __enter__(self) -> Callable[[int], object]:
+        return (lambda _: None) if self._tqdm is None else self._tqdm.update
+
+    def __exit__(self, *_: object) -> None:
+        if self._tqdm is not None:
+            self._tqdm.close()

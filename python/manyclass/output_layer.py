@@ -18,8 +18,9 @@ from manyclass._layer_tables import (
 )
 from manyclass._scalars import as_integer, as_name
 from manyclass._seeds import SeedLike, resolve_seed
-from manyclass.evaluation import full_softmax_loss, label_ranks
+from manyclass.full_softmax import full_softmax_loss
 from manyclass.ragged_labels import RaggedLabels
+from manyclass.ranking import label_ranks
 from manyclass.serving import top_k
 
 

@@ -18,4 +18,10 @@ template <class T>
 void label_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, int num_threads,
                  VectorView<std::int64_t> ranks);
 
+/// Both, with the bits of `full_softmax_loss` and `label_ranks`, in one pass over the classes.
+template <class T>
+void full_softmax_loss_and_ranks(const OutputLayer<T>& layer, const Examples<T>& examples,
+                                 int num_threads, VectorView<T> loss,
+                                 VectorView<std::int64_t> ranks);
+
 }  // namespace manyclass

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "manyclass/views.hpp"
 
@@ -18,8 +19,10 @@ class LabelsView {
 
   /// Compressed sparse rows, TensorFlow's RaggedTensor: the labels of example i are
   /// values[row_splits[i]] .. values[row_splits[i + 1] - 1]. Throws std::invalid_argument unless
-  /// `row_splits` begins with 0, never falls and ends with the number of values.
-  LabelsView(VectorView<const std::int64_t> values, VectorView<const std::int64_t> row_splits);
+  /// `row_splits` begins with 0, never falls and ends with the number of values; messages call
+  /// them `argument`.
+  LabelsView(VectorView<const std::int64_t> values, VectorView<const std::int64_t> row_splits,
+             std::string_view argument = "labels");
 
   MatrixView<const std::int64_t> ids() const { return ids_; }
   bool is_ragged() const { return row_splits_.data != nullptr; }

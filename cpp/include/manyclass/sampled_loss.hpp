@@ -85,6 +85,11 @@ struct SampledGradients {
   IndexedSlices<T> biases;
 };
 
+/// Throws std::invalid_argument unless weights and biases have a row for each class, and inputs as
+/// many columns as weights. All functions that take a layer do so.
+template <class T>
+void check_inputs(const OutputLayer<T>& layer, MatrixView<const T> inputs);
+
 /// Throws std::invalid_argument if shapes disagree, a size is zero where it must not be, a label's
 /// weight is negative or, by itself or in its example's sum, not finite, or label_smoothing lies
 /// outside [0, 1). The functions below do so too; this is for who must know before drawing

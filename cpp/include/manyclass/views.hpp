@@ -16,6 +16,7 @@ struct VectorView {
   std::int64_t stride = 1;
 
   T& operator[](std::int64_t i) const { return data[i * stride]; }
+  VectorView from(std::int64_t i) const { return {data + i * stride, size - i, stride}; }
   operator VectorView<const T>() const
     requires(!std::is_const_v<T>)
   {

@@ -81,8 +81,10 @@ void column_max(const T* z, std::int64_t rows, std::int64_t lanes, T* most) {
   }
 }
 
-template <class T>
-void column_exp(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* total) {
+// Adds exp(z - shift) to total; calls `take(i, value)` with the values from z[i] on.
+template <class T, class Take>
+inline void exp_columns(const T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* total,
+                        Take take) {
   constexpr std::int64_t piece = 64;  // partial sums keep rounding errors small
   for (std::int64_t l = 0; l < lanes; l += width<T>) {
     const Vector<T> top = load(shift + l);
@@ -92,13 +94,24 @@ void column_exp(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* 
       Vector<T> part = {};
       for (std::int64_t r = first; r < last; ++r) {
         const Vector<T> value = exp_of<T>(load(z + r * lanes + l) - top);
-        store(z + r * lanes + l, value);
+        take(r * lanes + l, value);
         part += value;
       }
       all += part;
     }
     store(total + l, load(total + l) + all);
   }
+}
+
+template <class T>
+void column_exp(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* total) {
+  exp_columns<T>(z, rows, lanes, shift, total,
+                 [z](std::int64_t i, Vector<T> value) { store(z + i, value); });
+}
+
+template <class T>
+void column_sum_exp(const T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* total) {
+  exp_columns<T>(z, rows, lanes, shift, total, [](std::int64_t, Vector<T>) {});
 }
 
 template <class T>
@@ -145,26 +158,45 @@ inline void add_lanes_of_each(Vector<T> (&v)[width<T>]) {
   }
 }
 
+// The first `count` elements, the others 0.
 template <class T>
-void row_products(const T* z, std::int64_t rows, std::int64_t lanes, const T* factor, T* total) {
+inline Vector<T> load_part(const T* p, std::int64_t count) {
+  Vector<T> v = {};
+  for (std::int64_t i = 0; i < count; ++i) v[i] = p[i];
+  return v;
+}
+
+template <class T>
+void row_products(const T* a, std::int64_t m, std::int64_t k, std::int64_t a_row, const T* x,
+                  T* y) {
   constexpr std::int64_t w = width<T>;
+  constexpr std::int64_t piece = 64 * w;  // partial sums keep rounding errors small
+  const std::int64_t whole = k / w * w;
+  const Vector<T> x_rest = load_part(x + whole, k - whole);
   const auto product = [&](std::int64_t r) {
+    const T* row = a + r * a_row;
     Vector<T> sum = {};
-    for (std::int64_t l = 0; l < lanes; l += w) sum += load(z + r * lanes + l) * load(factor + l);
+    for (std::int64_t first = 0; first < whole; first += piece) {
+      const std::int64_t last = first + piece < whole ? first + piece : whole;
+      Vector<T> part = {};
+      for (std::int64_t p = first; p < last; p += w) part += load(row + p) * load(x + p);
+      sum += part;
+    }
+    if (whole < k) sum += load_part(row + whole, k - whole) * x_rest;
     return sum;
   };
   std::int64_t r = 0;
-  for (; r + w <= rows; r += w) {
+  for (; r + w <= m; r += w) {
     Vector<T> part[w];
     for (int i = 0; i < w; ++i) part[i] = product(r + i);
     add_lanes_of_each<T>(part);
-    store(total + r, load(total + r) + part[0]);
+    store(y + r, load(y + r) + part[0]);
   }
-  if (r == rows) return;
+  if (r == m) return;
   Vector<T> rest[w] = {};  // summed in the same order
-  for (int i = 0; i < rows - r; ++i) rest[i] = product(r + i);
+  for (int i = 0; i < m - r; ++i) rest[i] = product(r + i);
   add_lanes_of_each<T>(rest);
-  for (int i = 0; i < rows - r; ++i) total[r + i] += rest[0][i];
+  for (int i = 0; i < m - r; ++i) y[r + i] += rest[0][i];
 }
 
 template <class T>
@@ -198,6 +230,7 @@ constexpr KernelTable<T> make_table() {
           axpy<T>,
           column_max<T>,
           column_exp<T>,
+          column_sum_exp<T>,
           column_logistic<T>,
           column_scale<T>,
           row_products<T>,

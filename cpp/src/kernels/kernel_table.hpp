@@ -45,13 +45,16 @@ struct KernelTable {
   void (*column_max)(const T* z, std::int64_t rows, std::int64_t lanes, T* most);
   /// z[r, l] = exp(z[r, l] - shift[l]); total[l] += their sum. Needs z <= shift but for NaN.
   void (*column_exp)(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* total);
+  /// The same sums, to the bit; z stays what it is.
+  void (*column_sum_exp)(const T* z, std::int64_t rows, std::int64_t lanes, const T* shift,
+                         T* total);
   /// total[l] += the sum over r of softplus(z[r, l]) = log(1 + exp(z[r, l])); z becomes sigmoid(z).
   void (*column_logistic)(T* z, std::int64_t rows, std::int64_t lanes, T* total);
   /// z[r, l] *= factor[l]
   void (*column_scale)(T* z, std::int64_t rows, std::int64_t lanes, const T* factor);
-  /// total[r] += the sum over l of z[r, l] factor[l]
-  void (*row_products)(const T* z, std::int64_t rows, std::int64_t lanes, const T* factor,
-                       T* total);
+  /// y[m] += A[m, k] x[k]; rows of A are contiguous. Each row's sum has one order, whatever m is.
+  void (*row_products)(const T* a, std::int64_t m, std::int64_t k, std::int64_t a_row, const T* x,
+                       T* y);
   /// above[l] += the number of rows r with z[r, l] > mark[l], or equal to it and r < ties[l]
   void (*column_count_above)(const T* z, std::int64_t rows, std::int64_t lanes, const T* mark,
                              const T* ties, T* above);

@@ -116,6 +116,12 @@ void column_exp(T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* 
 }
 
 template <class T>
+void column_sum_exp(const T* z, std::int64_t rows, std::int64_t lanes, const T* shift, T* total) {
+  RowMajor<T> table = view(z, rows, lanes, lanes);
+  column_exp(table.data(), rows, lanes, shift, total);
+}
+
+template <class T>
 void column_logistic(T* z, std::int64_t rows, std::int64_t lanes, T* total) {
   auto table = view(z, rows, lanes, lanes);
   const RowMajor<T> tail = (-table.abs()).exp();
@@ -129,8 +135,9 @@ void column_scale(T* z, std::int64_t rows, std::int64_t lanes, const T* factor) 
 }
 
 template <class T>
-void row_products(const T* z, std::int64_t rows, std::int64_t lanes, const T* factor, T* total) {
-  for (std::int64_t r = 0; r < rows; ++r) total[r] += dot(z + r * lanes, factor, lanes);
+void row_products(const T* a, std::int64_t m, std::int64_t k, std::int64_t a_row, const T* x,
+                  T* y) {
+  for (std::int64_t r = 0; r < m; ++r) y[r] += dot(a + r * a_row, x, k);
 }
 
 template <class T>
@@ -157,6 +164,7 @@ constexpr KernelTable<T> make_table() {
           axpy<T>,
           column_max<T>,
           column_exp<T>,
+          column_sum_exp<T>,
           column_logistic<T>,
           column_scale<T>,
           row_products<T>,

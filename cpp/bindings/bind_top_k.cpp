@@ -1,0 +1,56 @@
+#include <pybind11/stl.h>
+
+#include "layer_view.hpp"
+#include "manyclass/top_k.hpp"
+#include "module.hpp"
+
+namespace manyclass::bindings {
+
+namespace {
+
+/// Classes [batch, m]; for ragged ones values [size], and row_splits.
+using Excluded = std::tuple<py::array, std::optional<py::array>>;
+
+template <class T>
+py::tuple top_k_of(const LayerArrays& arrays, const py::array& inputs, std::int64_t k,
+                   const std::optional<Excluded>& excluded, bool log_probabilities,
+                   int num_threads) {
+  const auto layer = read_layer<T>(arrays);
+  const auto examples = read_matrix<T>(inputs, "inputs", "shape [batch, dim]");
+  LabelsView left_out;
+  if (excluded) {
+    left_out = read_labels(std::get<0>(*excluded), std::get<1>(*excluded), "excluded",
+                           "shape [batch, number of excluded classes]");
+  }
+  check_inputs(layer, examples);
+  check_k(layer, k);
+  auto values = new_array<T>({examples.rows, k});
+  auto indices = new_array<std::int64_t>({examples.rows, k});
+  auto log_values = new_array<T>({log_probabilities ? examples.rows : 0, k});
+  TopK<T> result{matrix_of(values), matrix_of(indices)};
+  if (log_probabilities) result.log_probabilities = matrix_of(log_values);
+  {
+    const py::gil_scoped_release release;
+    top_k(layer, examples, left_out, num_threads, result);
+  }
+  return py::make_tuple(log_probabilities ? log_values : values, indices);
+}
+
+}  // namespace
+
+void bind_top_k(py::module_& module) {
+  module.def(
+      "top_k",
+      [](py::object weights, py::object biases, const py::array& inputs, std::int64_t k,
+         const std::optional<Excluded>& excluded, bool log_probabilities,
+         std::string partition_strategy, int num_threads) {
+        const LayerArrays layer{weights, biases, std::move(partition_strategy)};
+        return with_float_type(inputs, "inputs", [&]<class T>() {
+          return top_k_of<T>(layer, inputs, k, excluded, log_probabilities, num_threads);
+        });
+      },
+      py::arg("weights"), py::arg("biases"), py::arg("inputs"), py::arg("k"), py::arg("excluded"),
+      py::arg("log_probabilities"), py::arg("partition_strategy"), py::arg("num_threads"));
+}
+
+}  // namespace manyclass::bindings
