@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 UNKNOWN = "<unk>"
-_HELD_OUT = 0.03  # the share of the entries in each of validation and test
+_HELD_OUT = 0.01  # the share of the entries in each of validation and test
 _FEWEST_ENTRIES = 50
 
 

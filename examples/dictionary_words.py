@@ -5,11 +5,12 @@ The text is the Collaborative International Dictionary of English, from Debian's
 of the softmax is the mean of the embeddings of the words around, five on each side; the softmax is
 `manyclass.SampledSoftmax`, trained on sampled words and evaluated over all of them, exactly.
 
-Entries are held out as a whole: some for the curve over seconds, which is how settings were chosen,
-others for the table at the end. Ctrl-C ends training early; the rest follows all the same.
+Entries are held out as a whole: a hundredth for the curve over seconds, by which settings are
+chosen, and a hundredth for the table at the end. Ctrl-C ends training early; the rest follows all
+the same.
 
     python -m pip install '.[examples]'
-    python examples/dictionary_words.py [--epochs 3] [--limit WORDS] [--seed 1] [--png PATH]
+    python examples/dictionary_words.py [--epochs 2] [--limit ENTRIES] [--compare] [--png PATH]
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import manyclass as mc
-from dictionary_corpus import Corpus, Stream, build_corpus
+from dictionary_corpus import UNKNOWN, Corpus, Stream, build_corpus
+from dictionary_peers import compare_gensim
+from dictionary_scores import print_scores, score, score_frequencies
 from gcide import DEFAULT_DICTIONARY, DictionaryError, read_entries
 
 _CURVE_POINTS = 20
 _CURVE_WORDS = 2000
-_BLOCK = 4096
+_SHOWN = 5
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -72,35 +75,27 @@ class Cbow:
         around: Ids = stream.ids[positions[:, None] + self._around]
         return around
 
-    def inputs(self, stream: Stream, positions: Ids) -> Floats:
-        """Give the softmax's inputs for predicting the words at `positions`."""
-        mean: Floats = self.embedding[self.context(stream, positions)].mean(axis=1)
-        return mean
+    def evaluate(self, stream: Stream, positions: Ids) -> tuple[Floats, Ids]:
+        """Give the exact loss of each word at `positions`, and its rank among all words."""
+        inputs, labels = self._inputs(self.context(stream, positions)), stream.ids[positions]
+        return self.layer.full_loss(inputs, labels), self.layer.label_ranks(inputs, labels)
 
     def train_step(self, stream: Stream, positions: Ids) -> float:
         """Train on the words at `positions`; give their mean sampled loss before the update."""
         context = self.context(stream, positions)
-        inputs = self.embedding[context].mean(axis=1)
-        loss, grad_inputs = self.layer.train_step(inputs, stream.ids[positions])
+        loss, grad_inputs = self.layer.train_step(self._inputs(context), stream.ids[positions])
         rows = np.repeat(grad_inputs / context.shape[1], context.shape[1], axis=0)
         slices = mc.IndexedSlices.from_rows(rows, context.ravel(), self.embedding.shape)
         self._optimizer.apply(self.embedding, slices)
         return float(loss.mean())
 
+    def top_k(self, stream: Stream, positions: Ids, k: int) -> tuple[Floats, Ids]:
+        """Give the logits of the k first words for each of `positions`, and their classes."""
+        return self.layer.top_k(self._inputs(self.context(stream, positions)), k)
 
-@dataclass(frozen=True)
-class Scores:
-    """Means over some words: of the exact loss in nats, and of being among the first k."""
-
-    loss: float
-    top_1: float
-    top_5: float
-    top_10: float
-
-    def row(self, name: str) -> str:
-        """Give a line of the table."""
-        shares = " | ".join(f"{share:.1%}" for share in (self.top_1, self.top_5, self.top_10))
-        return f"| {name} | {self.loss:.3f} | {math.exp(self.loss):,.1f} | {shares} |"
+    def _inputs(self, context: Ids) -> Floats:
+        mean: Floats = self.embedding[context].mean(axis=1)
+        return mean
 
 
 def evenly_spread(stream: Stream, most: int) -> Ids:
@@ -108,28 +103,6 @@ def evenly_spread(stream: Stream, most: int) -> Ids:
     available = len(stream.positions)
     count = min(most, available)
     return stream.positions[np.arange(count) * available // count]
-
-
-def score(model: Cbow, stream: Stream, positions: Ids) -> Scores:
-    """Score the model by the exact softmax over all classes."""
-    losses, ranks = [], []
-    for block in np.array_split(positions, math.ceil(len(positions) / _BLOCK)):
-        inputs, labels = model.inputs(stream, block), stream.ids[block]
-        losses.append(model.layer.full_loss(inputs, labels))
-        ranks.append(model.layer.label_ranks(inputs, labels))
-    return _scores(np.concatenate(losses), np.concatenate(ranks))
-
-
-def score_frequencies(counts: Ids, labels: Ids) -> Scores:
-    """Score the words' frequencies, whatever is around: what any model must beat."""
-    # Classes are numbered by falling frequency.
-    return _scores(-np.log(counts / counts.sum())[labels], labels + 1)
-
-
-def _scores(losses: npt.NDArray[np.floating], ranks: Ids) -> Scores:
-    return Scores(
-        float(losses.mean(dtype=np.float64)), *(float((ranks <= k).mean()) for k in (1, 5, 10))
-    )
 
 
 @dataclass
@@ -153,7 +126,7 @@ def train(model: Cbow, corpus: Corpus, args: argparse.Namespace) -> Curve:
                 if step % steps == 0:
                     order = rng.permutation(stream.positions)
                 if step * _CURVE_POINTS // total != (step - 1) * _CURVE_POINTS // total:
-                    shown = score(model, corpus.validation, watched).loss
+                    shown = score(model.evaluate, corpus.validation, watched).loss
                     curve.seconds.append(seconds)
                     curve.loss.append(shown)
                 first = step % steps * args.batch
@@ -165,7 +138,7 @@ def train(model: Cbow, corpus: Corpus, args: argparse.Namespace) -> Curve:
         except KeyboardInterrupt:
             print(f"interrupted in step {step + 1} of {total}", file=sys.stderr)
     curve.seconds.append(seconds)
-    curve.loss.append(score(model, corpus.validation, watched).loss)
+    curve.loss.append(score(model.evaluate, corpus.validation, watched).loss)
     return curve
 
 
@@ -182,19 +155,35 @@ def plot(path: Path, curve: Curve, frequencies: float) -> None:
     figure.savefig(path, dpi=120)
 
 
+def show(model: Cbow, corpus: Corpus) -> None:
+    """Print the first words found for a few words of the test part."""
+    print("\nA few test words in their places, and the first words found:")
+    stream = corpus.test
+    count = len(stream.positions)
+    for position in stream.positions[(np.arange(_SHOWN) * count + count // 2) // _SHOWN]:
+        context = model.context(stream, np.array([position]))[0]
+        _, found = model.top_k(stream, np.array([position]), _SHOWN)
+        before, after = (
+            " ".join(corpus.vocabulary[k] for k in part if k < len(corpus.vocabulary))
+            for part in np.split(context, 2)
+        )
+        words = ", ".join(corpus.vocabulary[k] for k in found[0])
+        print(f"- {before} [{corpus.vocabulary[stream.ids[position]]}] {after}\n  {words}")
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--dictionary", type=Path, default=DEFAULT_DICTIONARY, help="[%(default)s]")
-    add("--epochs", type=float, default=3.0, help="passes over the text [%(default)s]")
+    add("--epochs", type=float, default=2.0, help="passes over the text [%(default)s]")
     add("--limit", type=int, metavar="ENTRIES", help="use the first so many entries [all]")
     add("--window", type=int, default=5, help="words on each side [%(default)s]")
     add("--dim", type=int, default=128, help="length of a row [%(default)s]")
     add("--batch", type=int, default=1024, help="words a step [%(default)s]")
     add("--candidates", type=int, default=1024, help="classes sampled a step [%(default)s]")
     add("--learning-rate", type=float, default=0.1, help="Adagrad's [%(default)s]")
-    add("--score-words", type=int, default=30_000, help="test words to score [%(default)s]")
+    add("--compare", action="store_true", help="also run gensim's Word2Vec")
     add("--seed", type=int, default=1, help="of the split, the model and draws [%(default)s]")
     add("--png", type=Path, default=Path("dictionary_words.png"), help="[%(default)s]")
     return parser.parse_args(arguments)
@@ -211,21 +200,25 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     model = Cbow(corpus.counts, args)
     curve = train(model, corpus, args)
-    positions = evenly_spread(corpus.test, args.score_words)
-    labels = corpus.test.ids[positions]
+    labels = corpus.test.ids[corpus.test.positions]
     frequencies = score_frequencies(corpus.counts, labels)
-    unknown = corpus.vocabulary.index("<unk>")
+    unknown = corpus.vocabulary.index(UNKNOWN)
     print(
-        f"\n{len(corpus.vocabulary):,} classes; trained on {len(corpus.training.positions):,} words "
-        f"for {curve.seconds[-1]:.0f} s; tested on {len(labels):,} words of other entries, "
-        f"{np.mean(labels == unknown):.1%} of them {corpus.vocabulary[unknown]}\n"
+        f"\n{len(corpus.vocabulary):,} classes; trained on "
+        f"{len(corpus.training.positions):,} words, {args.epochs:g} times, "
+        f"for {curve.seconds[-1]:.0f} s; tested on all {len(labels):,} words of other entries, "
+        f"{np.mean(labels == unknown):.1%} of them {UNKNOWN}"
     )
-    print("| | loss | perplexity | top 1 | top 5 | top 10 |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    print(frequencies.row("frequencies of the words"))
-    print(score(model, corpus.test, positions).row("CBOW, exact softmax"))
+    rows = [
+        frequencies,
+        score(model.evaluate, corpus.test, corpus.test.positions, curve.seconds[-1]),
+    ]
+    if args.compare:
+        rows += compare_gensim(corpus, args)
+    print_scores(rows)
+    show(model, corpus)
     plot(args.png, curve, frequencies.loss)
-    print(f"\nthe loss over seconds is in {args.png}")
+    print(f"\nThe loss over seconds is in {args.png}")
     return 0
 
 

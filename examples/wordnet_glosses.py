@@ -12,7 +12,7 @@ of a synset, and its words with its definition. `manyclass.SampledSoftmaxClassif
 Ctrl-C ends training early; the rest follows all the same.
 
     python -m pip install '.[examples]'
-    python examples/wordnet_glosses.py [--epochs 3] [--limit SYNSETS] [--compare] [--png PATH]
+    python examples/wordnet_glosses.py [--epochs 4] [--limit SYNSETS] [--compare] [--png PATH]
 """
 
 from __future__ import annotations
@@ -57,14 +57,13 @@ class GlossModel:
     training : Examples
         Gives the vocabulary and the classes.
     args : argparse.Namespace
-        The options `dim`, `candidates`, `batch`, `learning_rate` and `seed`.
+        The options `dim`, `candidates`, `batch`, `learning_rate`, `weight_decay` and
+        `seed`.
     """
 
     def __init__(self, training: Examples, args: argparse.Namespace) -> None:
         # Lower case, runs of letters and digits.
-        self.vectorizer = TfidfVectorizer(
-            token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32
-        )
+        self.vectorizer = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32)
         self.features = self.vectorizer.fit_transform(training.texts)
         self.labels = training.labels
         self.classes = np.unique(training.labels)
@@ -74,6 +73,7 @@ class GlossModel:
             sampler="uniform",
             batch_size=args.batch,
             learning_rate=args.learning_rate,
+            weight_decay=args.weight_decay,
             random_state=args.seed,
         )
 
@@ -180,12 +180,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--folder", type=Path, default=DEFAULT_FOLDER, help="of WordNet's files [%(default)s]")
-    add("--epochs", type=int, default=3, help="passes over the texts [%(default)s]")
+    add("--epochs", type=int, default=4, help="passes over the texts [%(default)s]")
     add("--limit", type=int, metavar="SYNSETS", help="use so many of them, at random [all]")
     add("--dim", type=int, default=256, help="length of a row [%(default)s]")
     add("--batch", type=int, default=512, help="texts a step [%(default)s]")
-    add("--candidates", type=int, default=4096, help="classes sampled a step [%(default)s]")
-    add("--learning-rate", type=float, default=0.3, help="Adagrad's [%(default)s]")
+    add("--candidates", type=int, default=2048, help="classes sampled a step [%(default)s]")
+    add("--learning-rate", type=float, default=0.1, help="Adagrad's [%(default)s]")
+    add("--weight-decay", type=float, default=1e-4, help="of touched rows [%(default)s]")
     add("--ask", type=int, default=5000, help="test sentences to ask [%(default)s]")
     add("--compare", action="store_true", help="also run fastText and scikit-learn's SGDClassifier")
     add("--seed", type=int, default=1, help="of the split, the model and draws [%(default)s]")

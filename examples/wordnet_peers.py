@@ -84,6 +84,7 @@ def compare_sgd(split: Split, args: argparse.Namespace) -> None:
         hidden_dim=args.dim,
         num_sampled=args.candidates,
         learning_rate=args.learning_rate,
+        weight_decay=args.weight_decay,
         max_iter=_EPOCHS,
         tol=None,
         random_state=args.seed,

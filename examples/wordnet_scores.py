@@ -51,5 +51,9 @@ def print_scores(title: str, rows: Sequence[Scores]) -> None:
     print(f"\n| {title} | top 1 | top 5 | top 10 | training |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for row in rows:
-        shares = " | ".join(f"{share:.1%}" if share > 1e-3 else f"{share:.4%}" for share in row.shares)
-        print(f"| {row.name} | {shares} | {'' if row.seconds is None else f'{row.seconds:.0f} s'} |")
+        shares = " | ".join(
+            f"{share:.1%}" if share > 1e-3 else f"{share:.4%}" for share in row.shares
+        )
+        print(
+            f"| {row.name} | {shares} | {'' if row.seconds is None else f'{row.seconds:.0f} s'} |"
+        )
