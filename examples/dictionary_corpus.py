@@ -40,7 +40,7 @@ class Corpus:
         The word of each class: those that the training part has twice or more, and `UNKNOWN`,
         which stands for all others.
     counts : int64[classes]
-        How often each occurs in the training part.
+        How often each occurs in the training part; 1 for `UNKNOWN` if it does not.
     training, validation, test : Stream
         Whole entries.
     """
@@ -82,7 +82,7 @@ def build_corpus(entries: Sequence[Sequence[str]], *, padding: int, seed: int) -
     counts = Counter(word for entry in training for word in entry)
     # Words that are equally frequent keep the order of their first appearance.
     frequent = Counter({word: count for word, count in counts.items() if count > 1})
-    frequent[UNKNOWN] = len(counts) - len(frequent)
+    frequent[UNKNOWN] = max(1, len(counts) - len(frequent))  # for those of the other parts, too
     vocabulary = [word for word, _ in frequent.most_common()]
     numbers = {word: k for k, word in enumerate(vocabulary)}
 

@@ -32,10 +32,8 @@ def compare_gensim(corpus: Corpus, args: argparse.Namespace) -> list[Scores]:
     num_classes = len(corpus.counts)
     began = time.perf_counter()
     model = Word2Vec(
-        sentences=_sentences(corpus.training, num_classes),
         vector_size=args.dim,
         window=args.window,
-        epochs=max(1, round(args.epochs)),
         alpha=_ALPHA,
         negative=_NEGATIVE,
         min_count=1,
@@ -44,6 +42,10 @@ def compare_gensim(corpus: Corpus, args: argparse.Namespace) -> list[Scores]:
         workers=mc.get_num_threads(),
         seed=args.seed,
     )
+    model.build_vocab_from_freq({str(k): count for k, count in enumerate(corpus.counts.tolist())})
+    sentences = _sentences(corpus.training)
+    epochs = max(1, round(args.epochs))
+    model.train(sentences, total_examples=len(sentences), epochs=epochs)
     seconds = time.perf_counter() - began
     # From gensim's order to ours; the last row, of zeros, is the padding, which it does not have.
     order = [model.wv.key_to_index[str(k)] for k in range(num_classes)]
@@ -66,7 +68,7 @@ def compare_gensim(corpus: Corpus, args: argparse.Namespace) -> list[Scores]:
     return [score(evaluate, corpus.test, corpus.test.positions, seconds, name)]
 
 
-def _sentences(stream: Stream, num_classes: int) -> list[list[str]]:
+def _sentences(stream: Stream) -> list[list[str]]:
     """Give the entries as lists of words, which gensim wants to be strings."""
     ends = np.flatnonzero(np.diff(stream.positions, append=len(stream.ids)) > 1) + 1
     words = stream.ids[stream.positions].astype(str).tolist()

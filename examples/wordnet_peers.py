@@ -19,7 +19,7 @@ from wordnet_split import Examples, Split
 _TOP = 10
 _LABEL = "__label__"
 # Of the settings tried, the best on validation sentences.
-_FASTTEXT = {"loss": "hs", "lr": 0.5, "epoch": 10}
+_FASTTEXT = {"loss": "hs", "lr": 0.5, "epoch": 25}
 _SGD_SYNSETS = 2000
 _EPOCHS = 20
 
@@ -37,9 +37,13 @@ def compare_fasttext(training: Examples, asked: Examples, dim: int) -> list[Scor
         lines = (f"{_LABEL}{training.labels[k]} {_words(training.texts[k])}\n" for k in order)
         path.write_text("".join(lines), "utf-8")
         began = time.perf_counter()
-        model = fasttext.train_supervised(
-            str(path), dim=dim, thread=mc.get_num_threads(), bucket=0, verbose=0, **_FASTTEXT
-        )
+        try:
+            model = fasttext.train_supervised(
+                str(path), dim=dim, thread=mc.get_num_threads(), bucket=0, verbose=0, **_FASTTEXT
+            )
+        except RuntimeError as error:  # its losses overflow at times, by how its threads meet
+            print(f"\nfastText gave up: {error}")
+            return []
         seconds = time.perf_counter() - began
     labels, _ = model.predict([_words(text) for text in asked.texts], k=_TOP)
     top = np.full((len(labels), _TOP), -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import re
 import string
@@ -17,9 +18,12 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 DIGITS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 
 
-def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(
+    script: str, *arguments: str | Path, first_path: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, EXAMPLES / script, *map(str, arguments)],
+        env=os.environ | ({} if first_path is None else {"PYTHONPATH": str(first_path)}),
         capture_output=True,
         text=True,
         timeout=300,
@@ -40,6 +44,16 @@ def table(output: str, title: str) -> dict[str, list[float]]:
 @pytest.fixture
 def examples_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(EXAMPLES)
+
+
+@pytest.fixture
+def without_peers(tmp_path: Path) -> Path:
+    """A folder whose modules hide fastText and gensim, installed or not."""
+    folder = tmp_path / "hidden"
+    folder.mkdir()
+    for name in ("fasttext", "gensim"):
+        (folder / f"{name}.py").write_text("raise ImportError\n", "utf-8")
+    return folder
 
 
 LICENCE = "  1 This is a line of the licence.  \n"
@@ -100,20 +114,22 @@ def rule_text(entries: int = 400) -> list[bytes]:
     return texts
 
 
+@pytest.mark.parametrize("script", ["wordnet_glosses.py", "dictionary_words.py"])
+def test_help_names_the_options(script: str) -> None:
+    done = run(script, "--help")
+    assert done.returncode == 0
+    for option in ("--epochs", "--limit", "--compare", "--png"):
+        assert option in done.stdout
+
+
 class TestWordNet:
-    def test_a_small_run_beats_chance_and_the_nearest_gloss(self, tmp_path: Path) -> None:
+    def test_a_small_run_beats_chance(self, tmp_path: Path, without_peers: Path) -> None:
         write_wordnet(tmp_path / "wordnet")
         png = tmp_path / "curve.png"
         small = ["--dim", "32", "--candidates", "64", "--batch", "32", "--epochs", "10"]
-        done = run(
-            "wordnet_glosses.py",
-            "--folder",
-            tmp_path / "wordnet",
-            *small,
-            "--compare",
-            "--png",
-            png,
-        )
+        folder = tmp_path / "wordnet"
+        files = ["--folder", folder, "--png", png]
+        done = run("wordnet_glosses.py", *files, *small, "--compare", first_path=without_peers)
         assert done.returncode == 0, done.stderr
         sentences = table(done.stdout, "the synset of a sentence")
         assert sentences["manyclass"][0] > 50.0
@@ -121,7 +137,7 @@ class TestWordNet:
         for title in ("what a new synset is akin to", "297 synsets"):
             assert table(done.stdout, title)["manyclass"][2] > 0.0
         assert "SGDClassifier" in table(done.stdout, "297 synsets")
-        assert "fastText" in done.stdout  # its row, or that it is not installed
+        assert "fastText is not installed: python -m pip install '.[compare]'" in done.stdout
         assert png.read_bytes().startswith(b"\x89PNG")
 
     @pytest.mark.usefixtures("examples_path")
@@ -194,20 +210,19 @@ class TestWordNet:
 
 
 class TestDictionary:
-    def test_a_small_run_learns_the_rule(self, tmp_path: Path) -> None:
+    def test_a_small_run_learns_the_rule(self, tmp_path: Path, without_peers: Path) -> None:
         dictionary, png = tmp_path / "made", tmp_path / "curve.png"
         write_dictionary(dictionary, rule_text())
         small = ["--dim", "16", "--window", "2", "--candidates", "20", "--batch", "64"]
-        done = run(
-            "dictionary_words.py", "--dictionary", dictionary, *small, "--compare", "--png", png
-        )
+        files = ["--dictionary", dictionary, "--png", png]
+        done = run("dictionary_words.py", *files, *small, "--compare", first_path=without_peers)
         assert done.returncode == 0, done.stderr
         rows = table(done.stdout, "|")
         frequencies, ours = rows["frequencies of the words"], rows["manyclass"]
         assert ours[0] < 0.7 * frequencies[0]
-        assert ours[1] == pytest.approx(np.exp(ours[0]), rel=0.01)
+        assert ours[1] == pytest.approx(np.exp(ours[0]), rel=0.05)  # as printed, in tenths
         assert frequencies[2] < 20.0 < ours[2] <= ours[4] <= 100.0
-        assert "gensim" in done.stdout  # its row, or that it is not installed
+        assert "gensim is not installed: python -m pip install '.[compare]'" in done.stdout
         assert png.read_bytes().startswith(b"\x89PNG")
 
     @pytest.mark.usefixtures("examples_path")
