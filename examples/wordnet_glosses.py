@@ -145,7 +145,7 @@ def plot(path: Path, curve: Curve, baseline: npt.NDArray[np.float64]) -> None:
     axes.set_ylabel("share of validation sentences")
     axes.set_ylim(0.0)
     axes.grid(alpha=0.3)
-    axes.legend(ncols=3, loc="lower right")
+    figure.legend(ncols=3, loc="outside lower center")
     figure.savefig(path, dpi=120)
 
 
