@@ -4,8 +4,7 @@ The file is written, then dropped from the page cache; a fresh process maps it (
 trains batches of 256 with 1,024 candidates by `train_step` with Adagrad, and reads from the kernel
 what became resident: pages of the file (RssFile) and its own (RssAnon: Adagrad's accumulators,
 biases and theirs). Beside it, the pages that touched rows lie on, of 4 KiB, 16 rows each: less
-cannot be resident. Labels are log-uniform, candidates as told. "as mapped": the kernel reads files
-ahead, around each row; "MADV_RANDOM": the caller asked it not to.
+cannot be resident. Labels are log-uniform, candidates as told.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ from memory import resident
 
 NUM_CLASSES, DIM, BATCH, CANDIDATES, STEPS = 10**7, 64, 256, 1024, 100
 SAMPLERS = {"log-uniform": mc.LogUniformSampler, "uniform": mc.UniformSampler}
-ADVICE = {"as mapped": mmap.MADV_NORMAL, "MADV_RANDOM": mmap.MADV_RANDOM}
 PACKAGES = ["manyclass", "numpy"]
 MIB = 2**20
 
@@ -64,7 +62,7 @@ def make_layer(weights: Any, sampler: mc.Sampler) -> mc.SampledSoftmax:
     )
 
 
-def measure(path: Path, sampler: str, advice: str) -> dict[str, float]:
+def measure(path: Path, sampler: str) -> dict[str, float]:
     """Train in this process; return counts and MiB."""
     touched = np.full(NUM_CLASSES, False)
     inputs = np.random.default_rng(1).standard_normal((BATCH, DIM), dtype=np.float32)
@@ -75,7 +73,6 @@ def measure(path: Path, sampler: str, advice: str) -> dict[str, float]:
     small.train_step(inputs, labels[0] % 10**5)
 
     weights = np.memmap(path, np.float32, "r+", shape=(NUM_CLASSES, DIM))
-    weights._mmap.madvise(ADVICE[advice])  # type: ignore[attr-defined]
     before = resident("RssFile"), resident("RssAnon")
     layer = make_layer(weights, draw)
     began = time.perf_counter()
@@ -102,10 +99,10 @@ def measure(path: Path, sampler: str, advice: str) -> dict[str, float]:
     }
 
 
-def in_child(path: Path, sampler: str, advice: str) -> dict[str, float]:
+def in_child(path: Path, sampler: str) -> dict[str, float]:
     """Measure in a fresh process, on a file that is not in memory."""
     drop_from_cache(path)
-    command = [sys.executable, __file__, str(path), sampler, advice]
+    command = [sys.executable, __file__, str(path), sampler]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     sizes: dict[str, float] = json.loads(printed.splitlines()[-1])
     return sizes
@@ -113,25 +110,24 @@ def in_child(path: Path, sampler: str, advice: str) -> dict[str, float]:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print a table, write JSON if asked for."""
-    cases = [(sampler, advice) for sampler in SAMPLERS for advice in ADVICE]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "weights")
         write_weights(path)
         size = path.stat().st_size / MIB
-        sizes = {case: in_child(path, *case) for case in tqdm(cases, unit="case", leave=False)}
+        sizes = {name: in_child(path, name) for name in tqdm(SAMPLERS, unit="case", leave=False)}
     print(
-        "| candidates | mapped | seconds | touched rows | pages they lie on | resident of the file "
+        "| candidates | seconds | touched rows | pages they lie on | resident of the file "
         "| pages of state and biases | resident of these |\n"
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     )
-    for (sampler, advice), found in sizes.items():
+    for sampler, found in sizes.items():
         seconds, rows, *rest = found.values()
         cells = [
             f"{seconds:.1f}",
             f"{rows:,} ({rest[0]:.0f} MiB)",
             *(f"{value:.0f} MiB" for value in rest[1:]),
         ]
-        print(f"| {sampler} | {advice} | " + " | ".join(cells) + " |")
+        print(f"| {sampler} | " + " | ".join(cells) + " |")
     print(
         f"\n{NUM_CLASSES:,} × {DIM} float32, {size:.0f} MiB; {STEPS} steps of batch {BATCH} × "
         f"{CANDIDATES:,} candidates, Adagrad; {summary(PACKAGES)}"
@@ -140,10 +136,7 @@ def run(args: argparse.Namespace) -> None:
         report = {
             "machine": describe(PACKAGES),
             "file_mib": size,
-            "cases": [
-                {"candidates": sampler, "mapped": advice, **found}
-                for (sampler, advice), found in sizes.items()
-            ],
+            "cases": [{"candidates": sampler, **found} for sampler, found in sizes.items()],
         }
         args.json.write_text(json.dumps(report, indent=1), "utf-8")
         print(args.json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 from pathlib import Path
 from typing import Any
@@ -319,9 +320,14 @@ def test_a_memory_map_is_held_where_it_is_touched_only(tmp_path: Path) -> None:
         weights=weights,
     )
     rng = np.random.default_rng(1)
-    before = resident_bytes()
+    before, before_of_files = resident_bytes(), resident_bytes("RssFile")
     for _ in range(5):
         inputs = rng.standard_normal((100, 64)).astype(np.float32)
         layer.train_step(inputs, rng.integers(0, num_classes, 100))
     # 1,000 rows of weights, state, biases and their state: at most 6 pages for each.
     assert resident_bytes() - before < 100e6
+    # Of the file just the pages of these rows: nothing is read ahead.
+    pages = (resident_bytes("RssFile") - before_of_files) / mmap.PAGESIZE
+    assert 900 < pages < 1100
+    layer.full_loss(inputs[:1], [0])
+    assert resident_bytes("RssFile") - before_of_files > 500e6  # a pass over all reads all

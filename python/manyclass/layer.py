@@ -264,6 +264,7 @@ class SampledSoftmax(SavedLayer):
     ) -> tuple[SampledArguments, LossOptions]:
         if sampled_values is None and self._sampler is None:
             raise ValueError("the layer has no sampler; set layer.sampler, or give sampled_values")
+        self._mapped.expect_rows()
         targets, num_true = as_columns(labels)
         weights = weight_columns(label_weights, labels)
         arguments = read_arguments(

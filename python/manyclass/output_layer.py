@@ -15,7 +15,9 @@ from manyclass._layer_tables import (
     dtype_of,
     new_dtype,
     new_weights,
+    shards_of,
 )
+from manyclass._mapped_memory import MappedMemory
 from manyclass._scalars import as_integer, as_name
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.full_softmax import full_softmax_loss
@@ -56,6 +58,7 @@ class OutputLayer:
             else as_biases_table(biases, self._num_classes)
         )
         check_tables(self._weights, self._biases, self._dim, self._partition_strategy)
+        self._mapped = MappedMemory(shards_of(self._weights) + shards_of(self._biases))
 
     @property
     def num_classes(self) -> int:
@@ -81,6 +84,11 @@ class OutputLayer:
     def biases(self) -> Array | list[Array]:
         """A number for each class: the array that is trained, or the list of shards."""
         return self._biases
+
+    def _whole_tables(self) -> tuple[Array | list[Array], Array | list[Array]]:
+        """Return weights and biases for a pass over all classes."""
+        self._mapped.expect_all()
+        return self._weights, self._biases
 
     def full_loss(
         self,
@@ -113,8 +121,7 @@ class OutputLayer:
         """
         targets, num_true = as_columns(labels)
         return full_softmax_loss(
-            self._weights,
-            self._biases,
+            *self._whole_tables(),
             targets,
             inputs,
             num_true,
@@ -142,8 +149,7 @@ class OutputLayer:
         """
         targets, num_true = as_columns(labels)
         ranks = label_ranks(
-            self._weights,
-            self._biases,
+            *self._whole_tables(),
             targets,
             inputs,
             num_true,
@@ -174,8 +180,7 @@ class OutputLayer:
             The classes.
         """
         return top_k(
-            self._weights,
-            self._biases,
+            *self._whole_tables(),
             inputs,
             k,
             partition_strategy=self._partition_strategy,

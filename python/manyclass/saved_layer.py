@@ -6,6 +6,8 @@ from abc import abstractmethod
 from typing import Any, TypeVar
 
 from manyclass._checkpoint import Checkpoint, PathLike, read_checkpoint, write_checkpoint
+from manyclass._layer_tables import shards_of
+from manyclass._mapped_memory import MappedMemory
 from manyclass._sampled_arguments import check_sampler
 from manyclass._sampler_records import load_sampler, record_sampler
 from manyclass._scalars import as_flag
@@ -43,6 +45,7 @@ class SavedLayer(OutputLayer):
         OSError
             If it cannot be written; what was there stays.
         """
+        self._mapped.expect_all()
         write_checkpoint(path, self._settings(), self._tables(), self._sampler, self._optimizer)
 
     @classmethod
@@ -149,6 +152,7 @@ class SavedLayer(OutputLayer):
 
     def __getstate__(self) -> dict[str, Any]:
         attributes = dict(self.__dict__)
+        del attributes["_mapped"]
         optimizer = self._optimizer
         if optimizer is not None and optimizer._states:
             attributes["_optimizer"] = optimizer._without_state()
@@ -157,6 +161,7 @@ class SavedLayer(OutputLayer):
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         self.__dict__.update(attributes)
+        self._mapped = MappedMemory(shards_of(self._weights) + shards_of(self._biases))
         state = self.__dict__.pop("_optimizer_state", None)
         if state is not None and self._optimizer is not None:
             self._optimizer.load_state_dict(state, self._tables(), copy=False)
