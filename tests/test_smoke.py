@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib.metadata import files, version
 
 import numpy as np
 
@@ -11,6 +11,14 @@ import manyclass as mc
 
 def test_version() -> None:
     assert mc.__version__ == version("manyclass")
+
+
+def test_nothing_but_the_package_was_installed() -> None:
+    """The C++ library has an installation of its own."""
+    installed = files("manyclass")
+    assert installed
+    tops = {path.parts[0] for path in installed}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"manyclass"}
 
 
 def test_one_loss_and_gradient() -> None:
