@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-each_page = pytest.mark.parametrize("page", ["guide.md", "training.md"])
+PAGES = ["guide.md", "training.md", "serving.md"]
 # A block of Python and, where it prints, what it prints.
 EXAMPLE = re.compile(
     r"^ *```python\n(.*?)^ *```$(?:\n\n *```text\n(.*?)^ *```$)?", re.DOTALL | re.MULTILINE
 )
 
 
-@each_page
+@pytest.mark.parametrize("page", PAGES)
 def test_examples_print_what_the_page_says(
     page: str,
     capsys: pytest.CaptureFixture[str],
@@ -36,7 +36,12 @@ def test_examples_print_what_the_page_says(
         assert capsys.readouterr().out == dedent(example[2] or ""), f"{page}, line {line}"
 
 
-@each_page
+@pytest.mark.parametrize("page", [*PAGES, "cpp.md"])
 def test_every_link_leads_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (DOCS / page).read_text("utf-8")):
         assert (DOCS / target).exists(), target
+
+
+def test_the_program_of_the_page_on_cpp_is_the_example() -> None:
+    program = (DOCS.parent / "examples/cpp/train_and_ask.cpp").read_text("utf-8")
+    assert f"```cpp\n{program}```\n" in (DOCS / "cpp.md").read_text("utf-8")
