@@ -137,7 +137,7 @@ def run(args: argparse.Namespace) -> None:
         f"p99 {steady['p99_ms']:.1f} ms, longest {steady['max_ms']:.1f} ms; {steady['right']:,} "
         f"right answers, {steady['wrong']} wrong, {steady['errors']} errors\n"
         f"killed and restarted {args.restarts} times: {restarted['right']:,} right answers, "
-        f"{restarted['wrong']} wrong, {restarted['errors']} connections broken"
+        f"{restarted['wrong']} wrong, {restarted['errors']} connections broken or refused"
     )
     print(
         f"\n{args.num_classes:,} × {args.dim} float32, k = {args.k}, one vector a request, "
