@@ -69,13 +69,17 @@ def evaluate(
 
     Parameters
     ----------
-    weights, biases, labels, inputs, num_true, partition_strategy, num_threads
+    weights, biases, labels, inputs, num_true
         As in `full_softmax_loss`. The batch may be a whole test set, inputs a memory map.
     k : int or several, default (1, 5, 10)
         How many best classes the metrics look at.
+    partition_strategy : {"div", "mod"}
+        How classes are spread over shards.
     progress : bool, optional
         Whether to show a bar. By default there is one where a terminal shows it, tqdm is installed,
         and the work takes longer than 2 seconds.
+    num_threads : int, optional
+        `get_num_threads` if None.
 
     Returns
     -------

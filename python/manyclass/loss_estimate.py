@@ -46,17 +46,23 @@ def full_softmax_loss_estimate(
 
     Parameters
     ----------
-    weights, biases, labels, inputs, num_true, partition_strategy, num_threads
+    weights, biases, labels, inputs
         As in `full_softmax_loss`.
     num_sampled : int
         How many classes are drawn, independently; at least 32, rounded up to a multiple of 16.
     num_classes : int
         The number of rows of weights.
+    num_true : int, default 1
+        As in `full_softmax_loss`.
     sampler : sampler, optional
         Where they are drawn from, `LogUniformSampler` by default. Good is what resembles the
         softmax; every class must have a chance.
     seed : int, pair of int, numpy.random.Generator, optional
         For the sampler.
+    partition_strategy : {"div", "mod"}
+        How classes are spread over shards.
+    num_threads : int, optional
+        `get_num_threads` if None.
 
     Returns
     -------
