@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import files, version
 
 import numpy as np
@@ -46,6 +48,19 @@ def test_one_update() -> None:
     slices = mc.IndexedSlices(np.ones((1, 2), np.float32), np.array([2]), (4, 2))
     mc.SGD(0.5).apply(variable, slices)
     assert variable.tolist() == [[0, 0], [0, 0], [-0.5, -0.5], [0, 0]]
+
+
+def test_config_prints_what_a_bug_report_needs() -> None:
+    child = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "manyclass.config"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    printed = dict(line.split(": ", 1) for line in child.stdout.splitlines())
+    assert printed["version"] == mc.__version__
+    assert printed["numpy"] == np.__version__
+    assert {"target", "compiler", "num_threads", "platform", "torch", "variables"} <= set(printed)
 
 
 def test_show_config_prints() -> None:

@@ -19,6 +19,7 @@ Which function for what:
 
 from typing import TYPE_CHECKING, Any
 
+from manyclass._configuration import show_config
 from manyclass._core import __version__
 from manyclass.accidental_hits import AccidentalHits, compute_accidental_hits
 from manyclass.alias_sampler import AliasSampler
@@ -29,7 +30,6 @@ from manyclass.candidate_sampling import (
     log_uniform_candidate_sampler,
     uniform_candidate_sampler,
 )
-from manyclass.config import show_config
 from manyclass.evaluation import Evaluation, evaluate
 from manyclass.full_softmax import full_softmax_loss
 from manyclass.full_softmax_gradient import (

@@ -1,37 +1,46 @@
-"""What was built and what runs."""
+"""What a bug report needs: ``python -m manyclass.config`` prints it.
+
+`show_config`, and what else of the environment changes what manyclass does: packages it works with,
+variables, processors and memory.
+"""
 
 from __future__ import annotations
 
-import platform
+import importlib.metadata
+import os
 
-import numpy as np
+from manyclass._configuration import show_config
 
-from manyclass import _core
-from manyclass.threads import get_num_threads
-
-
-class Config(dict[str, object]):
-    """The configuration as a dict that prints one entry a line."""
-
-    def __str__(self) -> str:
-        return "\n".join(f"{key}: {value}" for key, value in self.items())
+_PACKAGES = ("jax", "ml_dtypes", "scikit-learn", "tensorflow", "torch", "tqdm")
+_VARIABLES = ("MANYCLASS_", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def show_config() -> Config:
-    """Return what a bug report needs: versions, instruction set, threads.
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
-    Returns
-    -------
-    Config
-        A dict with ``version``, ``compiler``, ``target`` (the instruction set in use; the
-        environment variable ``MANYCLASS_TARGET`` forces one), ``targets`` (all that can run
-        here, best first), ``num_threads``, ``python``, ``numpy`` and ``platform``. It prints one
-        entry a line.
-    """
-    return Config(
-        **_core.config(),
-        num_threads=get_num_threads(),
-        python=platform.python_version(),
-        numpy=np.__version__,
-        platform=platform.platform(),
-    )
+
+def _environment() -> dict[str, object]:
+    """Return what is not manyclass's own."""
+    report: dict[str, object] = {package: _version(package) for package in _PACKAGES}
+    if hasattr(os, "sched_getaffinity"):
+        report["processors"] = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()}"
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    report["memory_gib"] = round(memory / 2**30, 1)
+    report["variables"] = {
+        name: value for name, value in sorted(os.environ.items()) if name.startswith(_VARIABLES)
+    }
+    return report
+
+
+def main() -> None:
+    """Print one entry a line."""
+    print(show_config())
+    for key, value in _environment().items():
+        print(f"{key}: {value}")
+
+
+if __name__ == "__main__":
+    main()
