@@ -92,6 +92,8 @@ class TestRun:
             [*command, *arguments(text, tmp_path, "--minutes", "5")],
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            # Ignored in what runs in the background.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert run.stderr is not None
         seen = b""

@@ -27,5 +27,6 @@ def test_the_examples_train_a_step_and_serve(
     exec(layer, names)
     assert names["classes"].shape == (256, 5)
     assert (names["served"].weights == names["layer"].weights).all()
+    assert capsys.readouterr().out.startswith("{1: ")
     exec(estimator, names)
     assert float(capsys.readouterr().out.split()[0]) > 0.9

@@ -79,6 +79,28 @@ print(peak - bytes_of(result))
     assert scratch <= 16 * MEBIBYTE
 
 
+OVER_ALL_CLASSES = {
+    "loss": "mc.full_softmax_loss(*layer, labels, inputs)",
+    "ranks": "mc.full_softmax_loss_and_ranks(*layer, labels, inputs)",
+    "evaluate": "mc.evaluate(*layer, labels, inputs)",
+    "top k": "mc.top_k(*layer, inputs, 10, excluded=labels, log_probabilities=True)",
+    "gradients": "mc.full_softmax_loss_and_grad(*layer, labels, inputs, out=out)",
+    "rows": "sum(len(rows.biases) for rows in mc.FullSoftmaxGradient(*layer, labels, inputs))",
+}
+
+
+@pytest.mark.parametrize("call", OVER_ALL_CLASSES.values(), ids=OVER_ALL_CLASSES.keys())
+def test_a_pass_over_all_classes_takes_little_memory(call: str) -> None:
+    # The logits would be 400 MiB, another table 49 MiB.
+    (scratch,) = numbers(f"""
+layer = rng.standard_normal((200_000, 64), np.float32), np.zeros(200_000, np.float32)
+inputs, labels = rng.standard_normal((520, 64), np.float32), rng.integers(0, 200_000, (520, 1))
+out = mc.Gradients(*(np.ones_like(array) for array in (*layer, inputs)))
+print(peak_of(lambda: {call})[0])
+""")
+    assert scratch <= 16 * MEBIBYTE
+
+
 def test_what_calls_keep_does_not_grow() -> None:
     # What is freed goes back to the system at once; glibc would keep some for itself.
     first, last = numbers(

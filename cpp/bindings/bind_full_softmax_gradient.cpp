@@ -86,7 +86,7 @@ class RowBlocks {
   // The gradients of at most `most_rows` rows from the next position on, all in one shard: the
   // first class, the step from class to class, weights and biases; None after the last.
   py::object next(std::int64_t most_rows) {
-    if (position_ == layer_.weights.num_rows()) return py::none();
+    if (is_complete()) return py::none();
     if (broken_.exchange(true)) {
       throw std::runtime_error(
           "the gradients are being computed in another thread, or an exception has ended that "
@@ -109,6 +109,7 @@ class RowBlocks {
     return py::make_tuple(first, strided ? layer_.weights.num_shards() : 1, weights, biases);
   }
 
+  bool is_complete() const { return position_ == layer_.weights.num_rows(); }
   py::array loss() const { return loss_; }
   py::array grad_inputs() const { return grad_inputs_; }
 
@@ -126,6 +127,7 @@ template <class T>
 void bind_row_blocks(py::module_& module, const char* name) {
   py::class_<RowBlocks<T>>(module, name)
       .def("next", &RowBlocks<T>::next, py::arg("most_rows"))
+      .def_property_readonly("is_complete", &RowBlocks<T>::is_complete)
       .def_property_readonly("loss", &RowBlocks<T>::loss)
       .def_property_readonly("grad_inputs", &RowBlocks<T>::grad_inputs);
 }

@@ -15,11 +15,13 @@ std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d;
 template <class T>
 ClassStream<T>::ClassStream(const OutputLayer<T>& layer, MatrixView<const T> inputs,
                             int num_threads, Scratch& scratch)
-    : layer_(layer), inputs_(inputs), num_threads_(num_threads) {
+    : layer_(layer),
+      inputs_(inputs),
+      num_threads_(std::min(num_threads, static_cast<int>(most_segments))) {
   select(0, layer.weights.num_rows());
   const std::int64_t dim = layer.weights.dim();
   transposed_ = scratch.take<T>(dim * most_lanes);
-  logits_ = scratch.take<T>(num_threads * block_classes * most_lanes);
+  logits_ = scratch.take<T>(num_threads_ * block_classes * most_lanes);
   rows_ = scratch.take<T>(kernels::lane_multiple * dim);
 }
 

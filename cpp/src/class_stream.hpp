@@ -42,6 +42,7 @@ class ClassStream {
   std::int64_t size() const { return size_; }    // examples of the chunk
   std::int64_t lanes() const { return lanes_; }  // size() rounded up
   std::int64_t num_segments() const { return num_segments_; }
+  int num_threads() const { return num_threads_; }  // no more than there are segments at most
   static constexpr std::int64_t most_segments = 32;
 
   /// From now on only classes at positions [begin, end) are walked; at first it is all of them.

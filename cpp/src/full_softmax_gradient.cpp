@@ -16,18 +16,25 @@ namespace {
 
 template <class T>
 void check_table(const RowsView<const T>& table, const RowsView<T>& gradient, const char* name) {
-  bool same = gradient.num_shards() == table.num_shards() && gradient.dim() == table.dim() &&
-              gradient.strategy() == table.strategy();
-  for (std::int64_t p = 0; same && p < table.num_shards(); ++p) {
-    same = gradient.shard(p).rows == table.shard(p).rows;
+  const std::int64_t shards = table.num_shards();
+  require(gradient.num_shards() == shards, "the gradient of ", name, " has ", gradient.num_shards(),
+          " shards, ", name, " has ", shards, "; both must have as many");
+  require(shards == 1 || gradient.strategy() == table.strategy(), "the gradient of ", name, " and ",
+          name, " must be cut by the same strategy");
+  for (std::int64_t p = 0; p < shards; ++p) {
+    const auto& own = gradient.shard(p);
+    const auto& wanted = table.shard(p);
+    require(own.rows == wanted.rows && own.cols == wanted.cols, "the gradient of ", name, " has ",
+            own.rows, " rows of ", own.cols, " in shard ", p, "; it must have those of ", name,
+            ", ", wanted.rows, " of ", wanted.cols);
   }
-  require(same, "the gradient of ", name, " must have the shape and the shards of ", name);
 }
 
 template <class T>
 void check_grad_inputs(const MatrixView<const T>& inputs, const MatrixView<T>& gradient) {
   require(gradient.rows == inputs.rows && gradient.cols == inputs.cols,
-          "the gradient of inputs must have their shape, [", inputs.rows, ", ", inputs.cols, "]");
+          "the gradient of inputs has shape [", gradient.rows, ", ", gradient.cols,
+          "]; it must have that of inputs, [", inputs.rows, ", ", inputs.cols, "]");
 }
 
 template <class T>

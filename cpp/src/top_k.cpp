@@ -81,8 +81,8 @@ void top_k(const OutputLayer<T>& layer, MatrixView<const T> inputs, const Labels
   const std::int64_t chunk =
       std::clamp<std::int64_t>(most_in_heaps / k, 1, ClassStream<T>::most_lanes);
   ClassStream<T> stream(layer, inputs, threads, scratch);
-  BestClasses<T> best(layer.weights, excluded_sets, k, std::min(chunk, inputs.rows), threads,
-                      scratch);
+  BestClasses<T> best(layer.weights, excluded_sets, k, std::min(chunk, inputs.rows),
+                      stream.num_threads(), scratch);
   RunningSoftmax<T> softmax(wants_probabilities ? stream.num_segments() : 0, scratch);
   for (std::int64_t first = 0; first < inputs.rows; first += chunk) {
     stream.load(first, std::min(chunk, inputs.rows - first));

@@ -1,5 +1,6 @@
 # Fails unless each of TARGETS has an object in LIBRARY that defines the target's tables and nothing
 # else that other objects could see.
+cmake_minimum_required(VERSION 3.20)
 execute_process(COMMAND ${NM} --defined-only --extern-only ${LIBRARY} OUTPUT_VARIABLE listing
                         COMMAND_ERROR_IS_FATAL ANY)
 string(REPLACE "\n" ";" lines "${listing}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_table
-from manyclass._scalars import as_integer, as_name
+from manyclass._scalars import as_flag, as_integer, as_name
 from manyclass._targets import read_targets
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.ranking_metrics import (
@@ -99,6 +99,8 @@ def evaluate(
     for size in sizes:
         if size < 1:
             raise ValueError(f"k is {size}; it must be at least 1")
+    if progress is not None:
+        progress = as_flag(progress, "progress")
     tables = as_table(weights, "weights"), as_table(biases, "biases")
     rows = as_array(inputs, "inputs")
     strategy = as_name(partition_strategy, "partition_strategy")

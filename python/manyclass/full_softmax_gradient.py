@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from manyclass import _core
@@ -41,7 +42,7 @@ def full_softmax_loss_and_grad(
         The gradient of what is minimised with respect to each example's loss; all 1 if None.
     out : Gradients, optional
         Arrays that the gradients overwrite, of the shapes and the dtype of weights and biases
-        (lists of them for shards) and of inputs. They must not share memory with what is read.
+        (lists of them for shards) and of inputs, in memory of their own.
 
     Returns
     -------
@@ -51,15 +52,20 @@ def full_softmax_loss_and_grad(
         Dense arrays of the shapes of weights, biases (lists of them for shards) and inputs; those
         of ``out`` if it is given.
     """
+    tables = as_table(weights, "weights"), as_table(biases, "biases")
+    examples = as_array(inputs, "inputs")
+    upstream = None if grad_loss is None else as_array(grad_loss, "grad_loss")
+    written = None if out is None else _out_arrays(out)
+    if written is not None:
+        _check_apart(written, (*tables, examples, *([] if upstream is None else [upstream])))
     loss, grad_weights, grad_biases, grad_inputs = _core.full_softmax_loss_and_grad(
-        as_table(weights, "weights"),
-        as_table(biases, "biases"),
+        *tables,
         read_targets(labels, num_true, label_weights, label_smoothing),
-        as_array(inputs, "inputs"),
+        examples,
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
-        None if grad_loss is None else as_array(grad_loss, "grad_loss"),
-        None if out is None else _out_arrays(out),
+        upstream,
+        written,
     )
     return loss, Gradients(grad_weights, grad_biases, grad_inputs) if out is None else out
 
@@ -73,6 +79,21 @@ def _out_arrays(out: Gradients) -> tuple[Array | list[Array], Array | list[Array
         as_table(biases, "out.biases"),
         as_array(inputs, "out.inputs"),
     )
+
+
+def _check_apart(written: Sequence[Table], read: Sequence[Table]) -> None:
+    own, others = _each_array(written), _each_array(read)
+    for place, array in enumerate(own):
+        for other in (*own[:place], *others):
+            if np.may_share_memory(array, other) and np.shares_memory(array, other):
+                raise ValueError(
+                    "an array of out shares memory with another or with one that is read; "
+                    "each needs memory of its own"
+                )
+
+
+def _each_array(tables: Sequence[Table]) -> list[Array]:
+    return [a for table in tables for a in (table if isinstance(table, list) else [table])]
 
 
 class GradientRows(NamedTuple):
@@ -147,7 +168,6 @@ class FullSoftmaxGradient:
         self._rows_at_once = as_integer(rows_at_once, "rows_at_once")
         if self._rows_at_once < 1:
             raise ValueError(f"rows_at_once is {self._rows_at_once}; it must be at least 1")
-        self._is_complete = False
         self._blocks = _core.full_softmax_row_blocks(
             as_table(weights, "weights"),
             as_table(biases, "biases"),
@@ -171,7 +191,6 @@ class FullSoftmaxGradient:
             first, step, weights, biases = rows
             classes = slice(first, first + (len(biases) - 1) * step + 1, step)
             yield GradientRows(classes, weights, biases)
-        self._is_complete = True
 
     @property
     def inputs(self) -> Array:
@@ -182,7 +201,7 @@ class FullSoftmaxGradient:
         RuntimeError
             Before that.
         """
-        if not self._is_complete:
+        if not self._blocks.is_complete:
             raise RuntimeError(
                 "the gradient of inputs is the sum over all rows; iterate over them first"
             )

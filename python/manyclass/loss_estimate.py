@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from manyclass._arrays import ArrayLike, Table
+from manyclass import _core
+from manyclass._arrays import ArrayLike, Table, as_array, as_table
 from manyclass._sampled_arguments import check_sampler
-from manyclass._scalars import as_integer
+from manyclass._scalars import as_integer, as_name
 from manyclass._seeds import SeedLike
+from manyclass._targets import read_targets
 from manyclass.losses import sampled_softmax_loss
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.samplers import LogUniformSampler, SampledValues, Sampler
+from manyclass.threads import thread_argument
 
 _GROUPS = 16
 
@@ -88,31 +91,61 @@ def full_softmax_loss_estimate(
     size = as_integer(num_sampled, "num_sampled")
     if size < 2 * _GROUPS:
         raise ValueError(f"num_sampled is {size}; it must be at least {2 * _GROUPS}")
+    tables = as_table(weights, "weights"), as_table(biases, "biases")
+    targets, examples = read_targets(labels, num_true), as_array(inputs, "inputs")
+    strategy = as_name(partition_strategy, "partition_strategy")
+    threads = thread_argument(num_threads)
+    _core.check_full_softmax(*tables, targets, examples, strategy)
+    _check_num_classes(num_classes, tables[0])
     if sampler is None:
         sampler = LogUniformSampler(num_classes, seed=seed)
         seed = None
     check_sampler(sampler, num_classes)
+    distinct, label_weights = _distinct_labels(targets, num_classes, examples.dtype)
     draws = sampler.draw(-(-size // _GROUPS) * _GROUPS, seed=seed).reshape(_GROUPS, -1)
     losses = np.stack(
         [
             sampled_softmax_loss(
-                weights,
-                biases,
-                labels,
-                inputs,
+                *tables,
+                distinct,
+                examples,
                 len(group),
                 num_classes,
-                num_true,
+                1,
                 SampledValues(group, np.ones((1, 1)), len(group) * sampler.probability(group)),
                 log_q_correction="sampled",
                 mask_repeats=True,
-                partition_strategy=partition_strategy,
-                num_threads=num_threads,
+                label_weights=label_weights,
+                partition_strategy=strategy,
+                num_threads=threads or None,
             )
             for group in draws
         ]
     ).astype(np.float64)
-    return _jackknife(losses)
+    with np.errstate(invalid="ignore"):  # infinities give NaN, as they do in the exact loss
+        return _jackknife(losses)
+
+
+def _check_num_classes(num_classes: int, weights: Table) -> None:
+    rows = sum(map(len, weights)) if isinstance(weights, list) else len(weights)
+    if as_integer(num_classes, "num_classes") != rows:
+        raise ValueError(f"num_classes is {num_classes}; it must be the {rows} rows of weights")
+
+
+def _distinct_labels(
+    targets: _core.Targets, num_classes: int, dtype: np.dtype[Any]
+) -> tuple[RaggedLabels, NDArray[Any]]:
+    """Return each label of an example once, with its share of them as its weight.
+
+    A sampled softmax has a term for each label, so that a repeated one would count twice.
+    """
+    ids, row_splits, _, _ = targets
+    sizes = np.full(len(ids), ids.shape[1]) if row_splits is None else np.diff(row_splits)
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    keys, times = np.unique(owners * num_classes + ids.reshape(-1), return_counts=True)
+    owners, classes = np.divmod(keys, num_classes)
+    splits = np.searchsorted(owners, np.arange(len(sizes) + 1))
+    return RaggedLabels(classes, splits), (times / sizes[owners]).astype(dtype)
 
 
 def _jackknife(losses: NDArray[np.float64]) -> LossEstimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from manyclass._layer_tables import (
 from manyclass._mapped_memory import MappedMemory
 from manyclass._scalars import as_integer, as_name
 from manyclass._seeds import SeedLike, resolve_seed
+from manyclass.evaluation import Evaluation, evaluate
 from manyclass.full_softmax import full_softmax_loss
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.ranking import label_ranks
@@ -158,8 +160,56 @@ class OutputLayer:
         )
         return ranks if isinstance(labels, RaggedLabels) else ranks.reshape(np.shape(labels))
 
+    def evaluate(
+        self,
+        inputs: ArrayLike,
+        labels: ArrayLike | RaggedLabels,
+        *,
+        k: int | Iterable[int] = (1, 5, 10),
+        progress: bool | None = None,
+        num_threads: int | None = None,
+    ) -> Evaluation:
+        """Compute the exact loss and the usual metrics of ranking, in one pass over the classes.
+
+        Parameters
+        ----------
+        inputs : array, shape [batch, dim]
+            Of the dtype of weights; a whole test set, a memory map too.
+        labels : array of int64, shape [batch] or [batch, num_true], or RaggedLabels
+            The true classes.
+        k : int or several, default (1, 5, 10)
+            How many best classes the metrics look at.
+        progress : bool, optional
+            Whether to show a bar, as in `evaluate`.
+        num_threads : int, optional
+            `get_num_threads` if None.
+
+        Returns
+        -------
+        Evaluation
+            As `evaluate` returns it.
+        """
+        targets, num_true = as_columns(labels)
+        return evaluate(
+            self._weights,
+            self._biases,
+            targets,
+            inputs,
+            num_true,
+            k=k,
+            partition_strategy=self._partition_strategy,
+            progress=progress,
+            num_threads=num_threads,
+        )
+
     def top_k(
-        self, inputs: ArrayLike, k: int, *, num_threads: int | None = None
+        self,
+        inputs: ArrayLike,
+        k: int,
+        *,
+        excluded: ArrayLike | RaggedLabels | None = None,
+        log_probabilities: bool = False,
+        num_threads: int | None = None,
     ) -> tuple[NDArray[Any], IdArray]:
         """Find the classes of the k largest logits of each example, exactly.
 
@@ -169,6 +219,10 @@ class OutputLayer:
             Of the dtype of weights.
         k : int
             From 1 to the number of classes.
+        excluded : array of int64, shape [batch, m], or RaggedLabels, optional
+            Classes that each example is not answered, as in `top_k`.
+        log_probabilities : bool, default False
+            Whether ``values`` are log probabilities, as in `top_k`.
         num_threads : int, optional
             `get_num_threads` if None.
 
@@ -183,6 +237,8 @@ class OutputLayer:
             *self._whole_tables(),
             inputs,
             k,
+            excluded=excluded,
+            log_probabilities=log_probabilities,
             partition_strategy=self._partition_strategy,
             num_threads=num_threads,
         )

@@ -103,6 +103,15 @@ def mean_reciprocal_rank(ranks: ArrayLike | RaggedLabels) -> float:
     return _mean(1 / distinct.ranks[distinct.starts])
 
 
+def _check_splits(values: IdArray, splits: IdArray) -> None:
+    whole = values.ndim == splits.ndim == 1 and len(splits) > 0
+    if not whole or splits[0] != 0 or splits[-1] != len(values) or np.any(np.diff(splits) < 0):
+        raise ValueError(
+            f"ranks.values has shape {list(values.shape)}, ranks.row_splits {list(splits.shape)}; "
+            "row_splits must begin with 0, never fall, and end with the number of values"
+        )
+
+
 def _mean(values: NDArray[Any]) -> float:
     return float(np.mean(values, dtype=np.float64)) if values.size else math.nan
 
@@ -117,10 +126,9 @@ class _Distinct(NamedTuple):
     def of(cls, ranks: ArrayLike | RaggedLabels) -> _Distinct:
         if isinstance(ranks, RaggedLabels):
             values = as_array(ranks.values, "ranks.values")
-            owners = np.repeat(
-                np.arange(len(as_array(ranks.row_splits, "ranks.row_splits")) - 1),
-                np.diff(ranks.row_splits),
-            )
+            splits = as_array(ranks.row_splits, "ranks.row_splits")
+            _check_splits(values, splits)
+            owners = np.repeat(np.arange(len(splits) - 1), np.diff(splits))
         else:
             matrix = as_array(ranks, "ranks")
             if matrix.ndim != 2:
@@ -129,6 +137,8 @@ class _Distinct(NamedTuple):
                 )
             values = matrix.reshape(-1)
             owners = np.repeat(np.arange(len(matrix)), matrix.shape[1])
+        if values.dtype.kind not in "iu":
+            raise TypeError(f"ranks has dtype {values.dtype}; it must be int64")
         if values.size and values.min() < 1:
             raise ValueError(f"ranks has the entry {values.min()}; ranks begin with 1")
         order = np.lexsort((values, owners))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_ids, as_table
-from manyclass._scalars import as_integer, as_name
+from manyclass._scalars import as_flag, as_integer, as_name
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.threads import thread_argument
 
@@ -66,7 +66,7 @@ def top_k(
         as_array(inputs, "inputs"),
         as_integer(k, "k"),
         None if excluded is None else _excluded_classes(excluded),
-        bool(log_probabilities),
+        as_flag(log_probabilities, "log_probabilities"),
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
     )

@@ -70,13 +70,13 @@ def score(model: Model, corpus: Corpus, positions: npt.NDArray[np.int64]) -> Sco
     loss = 0.0
     top_1 = top_10 = 0
     for block in tqdm(_blocks(positions), desc="evaluate", unit=" blocks"):
-        loss += model_loss(model, stream, block) * len(block)
-        ranks = manyclass.label_ranks(
+        losses, ranks = manyclass.full_softmax_loss_and_ranks(
             model.weights,
             model.biases,
             stream[block, None].astype(np.int64),
             model.inputs(stream, block),
         )
+        loss += float(losses.sum(dtype=np.float64))
         top_1 += int(np.count_nonzero(ranks <= 1))
         top_10 += int(np.count_nonzero(ranks <= 10))
     return Scores(
