@@ -46,12 +46,24 @@ void ClassStream<T>::load(std::int64_t first, std::int64_t size) {
 }
 
 template <class T>
+void ClassStream<T>::read_biases(std::int64_t position, std::int64_t count, T* biases) const {
+  if (layer_.weights.strategy() == PartitionStrategy::div) {  // positions are classes
+    const MatrixView<const T> run = layer_.biases.run_at(position, count);
+    if (run.rows == count) {
+      for (std::int64_t r = 0; r < count; ++r) biases[r] = run.data[r * run.row_stride];
+      return;
+    }
+  }
+  for (std::int64_t r = 0; r < count; ++r) {
+    biases[r] = *layer_.biases.row(layer_.weights.class_at(position + r));
+  }
+}
+
+template <class T>
 void ClassStream<T>::fill_block(const MatrixView<const T>& rows, std::int64_t position,
                                 T* logits) const {
   alignas(64) T biases[block_classes];
-  for (std::int64_t r = 0; r < rows.rows; ++r) {
-    biases[r] = *layer_.biases.row(layer_.weights.class_at(position + r));
-  }
+  read_biases(position, rows.rows, biases);
   if (size_ > few_examples) {
     kernels::table<T>().multiply(rows.rows, lanes_, rows.cols, rows.data, rows.row_stride, 1,
                                  transposed_, lanes_, biases, logits, lanes_);

@@ -58,6 +58,7 @@ class ClassStream {
 
  private:
   void logits_in_tiles(const std::int64_t* classes, const std::int64_t* first, T* logits) const;
+  void read_biases(std::int64_t position, std::int64_t count, T* biases) const;
   void fill_block(const MatrixView<const T>& rows, std::int64_t position, T* logits) const;
 
   const OutputLayer<T>& layer_;
