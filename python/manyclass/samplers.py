@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import weakref
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +30,10 @@ class SampledValues(NamedTuple):
     """Shape [num_sampled], float32 or float64: Q of each candidate."""
 
 
+_numbers = itertools.count()
+samplers_by_number: weakref.WeakValueDictionary[int, Sampler] = weakref.WeakValueDictionary()
+
+
 class Sampler:
     """What all samplers share: a distribution over classes and a place in a random stream.
 
@@ -41,6 +47,16 @@ class Sampler:
 
     def __init__(self, core: _core.Sampler) -> None:
         self._core = core
+        self._register()
+
+    def _register(self) -> None:
+        """Give this sampler a number, which stands for it where a graph takes no objects."""
+        self._number = next(_numbers)
+        samplers_by_number[self._number] = self
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        self.__dict__.update(attributes)
+        self._register()  # a copy has a number of its own
 
     @property
     def num_classes(self) -> int:
