@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ["guide.md", "training.md", "evaluation.md", "serving.md", "pytorch.md"]
+PAGES = [
+    "guide.md",
+    "training.md",
+    "evaluation.md",
+    "serving.md",
+    "pytorch.md",
+    "jax.md",
+    "tensorflow.md",
+]
 # A block of Python and, where it prints, what it prints.
 EXAMPLE = re.compile(
     r"^ *```python\n(.*?)^ *```$(?:\n\n *```text\n(.*?)^ *```$)?", re.DOTALL | re.MULTILINE

@@ -33,7 +33,7 @@ from manyclass.unigram_samplers import (
 )
 
 # A learned unigram sampler counts in int32.
-_MOST_LEARNED = 2**31 - 2
+MOST_LEARNED = 2**31 - 2
 _MOST_INT64 = 2**63 - 1
 
 
@@ -84,7 +84,7 @@ def uniform_candidate_sampler(
         If an argument is of another type; arrays of other integers are not converted.
     """
     del name
-    labels, size = _checked(true_classes, num_true, num_sampled, unique, range_max)
+    labels, size = check_arguments(true_classes, num_true, num_sampled, unique, range_max)
     sampler = UniformSampler(range_max, seed=seed)
     return sampler.sample(labels, size, unique=unique, dtype=dtype)
 
@@ -106,7 +106,7 @@ def log_uniform_candidate_sampler(
     that of `LogUniformSampler`.
     """
     del name
-    labels, size = _checked(true_classes, num_true, num_sampled, unique, range_max)
+    labels, size = check_arguments(true_classes, num_true, num_sampled, unique, range_max)
     sampler = LogUniformSampler(range_max, seed=seed)
     return sampler.sample(labels, size, unique=unique, dtype=dtype)
 
@@ -130,8 +130,8 @@ def learned_unigram_candidate_sampler(
     is at most 2**31 - 2.
     """
     del name
-    labels, size = _checked(
-        true_classes, num_true, num_sampled, unique, range_max, most=_MOST_LEARNED
+    labels, size = check_arguments(
+        true_classes, num_true, num_sampled, unique, range_max, most=MOST_LEARNED
     )
     sampler = LearnedUnigramSampler(range_max, seed=seed)
     return sampler.sample(labels, size, unique=unique, dtype=dtype)
@@ -190,22 +190,10 @@ def fixed_unigram_candidate_sampler(
         If there is no such file.
     """
     del name
-    labels, size = _checked(true_classes, num_true, num_sampled, unique, range_max)
-    in_list = np.size(unigrams) > 0
-    if in_list == bool(vocab_file):
-        both = "both" if in_list else "neither"
-        raise ValueError(f"vocab_file and unigrams: {both} given; exactly one must be")
-    numbers = shard_numbers(num_reserved_ids, num_shards, shard)
-    if in_list:
-        sampler = Sampler(unigram_core(unigrams, "unigrams", distortion, numbers, seed))
-    else:
-        sampler = Sampler(file_core(vocab_file, distortion, numbers, seed))
-    if sampler.num_classes != range_max:
-        source = "unigrams" if in_list else "vocab_file"
-        raise ValueError(
-            f"range_max is {range_max}, {source} and num_reserved_ids give {sampler.num_classes} "
-            "classes"
-        )
+    labels, size = check_arguments(true_classes, num_true, num_sampled, unique, range_max)
+    sampler = make_unigram_sampler(
+        range_max, vocab_file, distortion, num_reserved_ids, num_shards, shard, unigrams, seed
+    )
     return sampler.sample(labels, size, unique=unique, dtype=dtype)
 
 
@@ -260,7 +248,36 @@ def all_candidate_sampler(
     return SampledValues(*_core.all_candidates(labels, size, wants_float64(dtype)))
 
 
-def _checked(
+def make_unigram_sampler(
+    range_max: int,
+    vocab_file: str | bytes | os.PathLike[Any],
+    distortion: float,
+    num_reserved_ids: int,
+    num_shards: int,
+    shard: int,
+    unigrams: ArrayLike,
+    seed: SeedLike,
+) -> Sampler:
+    """Make the sampler of `fixed_unigram_candidate_sampler`."""
+    in_list = np.size(unigrams) > 0
+    if in_list == bool(vocab_file):
+        both = "both" if in_list else "neither"
+        raise ValueError(f"vocab_file and unigrams: {both} given; exactly one must be")
+    numbers = shard_numbers(num_reserved_ids, num_shards, shard)
+    if in_list:
+        sampler = Sampler(unigram_core(unigrams, "unigrams", distortion, numbers, seed))
+    else:
+        sampler = Sampler(file_core(vocab_file, distortion, numbers, seed))
+    if sampler.num_classes != range_max:
+        source = "unigrams" if in_list else "vocab_file"
+        raise ValueError(
+            f"range_max is {range_max}, {source} and num_reserved_ids give {sampler.num_classes} "
+            "classes"
+        )
+    return sampler
+
+
+def check_arguments(
     true_classes: ArrayLike,
     num_true: int,
     num_sampled: int,

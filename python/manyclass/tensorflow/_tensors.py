@@ -1,0 +1,81 @@
+"""Tensors as NumPy arrays and back, in eager mode and in graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from manyclass._arrays import Array
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+FLOATS = (tf.float32, tf.float64)
+IDS = (tf.int32, tf.int64)
+
+
+def unconverted(function: Function) -> Function:
+    """Have AutoGraph take a function as it is, with the functions of arrays in it.
+
+    It would rewrite them, and they would be slower whenever a graph runs.
+    """
+    return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
+
+
+def as_tensor(value: Any, name: str, dtypes: tuple[tf.DType, ...], *ranks: int) -> tf.Tensor:
+    """Return a tensor in the memory of the CPU, of one of ``dtypes`` and ``ranks``.
+
+    Raises
+    ------
+    TypeError
+        If it has another dtype.
+    ValueError
+        If it has another rank, or lies on another device.
+    """
+    tensor = tf.convert_to_tensor(value)
+    check_dtype(tensor, name, dtypes)
+    if tensor.shape.rank is not None and tensor.shape.rank not in ranks:
+        raise ValueError(
+            f"{name} has shape {tensor.shape.as_list()}; it must have "
+            f"{' or '.join(map(str, ranks))} dimension{'s' * (ranks != (1,))}"
+        )
+    if tf.executing_eagerly():
+        check_device(tensor.device, name)
+    return tensor
+
+
+def check_dtype(value: Any, name: str, dtypes: tuple[tf.DType, ...]) -> None:
+    """Refuse what is not of one of ``dtypes``."""
+    dtype = tf.as_dtype(value.dtype)
+    if dtype not in dtypes:
+        wanted = " or ".join(wanted.name for wanted in dtypes)
+        raise TypeError(
+            f"{name} has dtype {dtype.name}; it must be {wanted} "
+            f"(tf.cast({name}, tf.{dtypes[0].name}) makes such a tensor)"
+        )
+
+
+def check_device(device: str, name: str) -> None:
+    """Refuse a device that is no CPU; the empty name is that of none."""
+    if device and "/device:CPU:" not in device:
+        raise ValueError(
+            f"{name} is on {device}; manyclass computes on the CPU: tf.identity({name}) within "
+            "tf.device('CPU') makes a copy there"
+        )
+
+
+def call(
+    function: Callable[..., Sequence[Array]],
+    tensors: Sequence[tf.Tensor],
+    results: Sequence[tuple[tf.DType, Sequence[int | None]]],
+) -> list[tf.Tensor]:
+    """Call a function of arrays that use the tensors' memory; in a graph, whenever it runs."""
+    if tf.executing_eagerly():
+        arrays = function(*map(np.asarray, tensors))
+        return [tf.convert_to_tensor(array) for array in arrays]
+    outputs = tf.numpy_function(function, tensors, [dtype for dtype, _ in results])
+    for output, (_, shape) in zip(outputs, results, strict=True):
+        output.set_shape(shape)
+    return list(outputs)

@@ -1,0 +1,56 @@
+"""The examples for JAX and Keras, as commands, on a small text with a rule."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SCRIPTS = ["jax_optax.py", "keras_fit.py"]
+
+
+def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, EXAMPLES / script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_training_lowers_the_loss_of_held_out_text(script: str, tmp_path: Path) -> None:
+    rng = random.Random(1)
+    words = [f"w{k}" for k in range(60)]
+    text, place = [], 0
+    for _ in range(20_000):
+        text.append(words[place])
+        place = (3 * place + 1) % 60 if rng.random() < 0.9 else rng.randrange(60)
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(" ".join(text[k : k + 10]) for k in range(0, 20_000, 10)), "utf-8")
+    small = ["--steps", "150", "--batch", "64", "--candidates", "20", "--dim", "16"]
+    done = run(script, "--text", path, *small, "--context", "2")
+    assert done.returncode == 0, done.stderr
+    before, after = (
+        float(re.search(rf"held-out loss {when}: ([\d.]+)", done.stdout)[1])  # type: ignore[index]
+        for when in ("before", "after")
+    )
+    assert after < 0.7 * before
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_and_a_missing_text(script: str, tmp_path: Path) -> None:
+    done = run(script, "--text", tmp_path / "none")
+    assert done.returncode == 2
+    assert "cannot read the text" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = run(script, "--help")
+    assert done.returncode == 0
+    for option in ("--steps", "--text", "--candidates"):
+        assert option in done.stdout
