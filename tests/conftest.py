@@ -1,7 +1,9 @@
 """Settings of the whole suite: the same examples in every run, and no time limit on one."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -15,3 +17,27 @@ settings.load_profile("manyclass")
 
 # Read when SciPy is imported: without it scikit-learn skips its check of array API dispatch.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+FRAMEWORKS = ("torch", "jax", "tensorflow")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --framework: its tests alone, since two frameworks in one process may crash it."""
+    parser.addoption("--framework", choices=FRAMEWORKS, help="run the tests of this one alone")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what belongs to a framework that is not asked for."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    second = collection_path.stem.split("_")[1]
+    framework = second if second in FRAMEWORKS else None
+    return None if framework == config.getoption("--framework") else True
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what was left out."""
+    framework = config.getoption("--framework")
+    if framework:
+        return f"the tests of manyclass.{framework} alone"
+    return f"without those of frameworks: pytest --framework {'|'.join(FRAMEWORKS)}"
