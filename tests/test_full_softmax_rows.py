@@ -406,18 +406,18 @@ def test_what_does_not_fit_is_refused(
 
 
 def test_ctrl_c_within_rows_leaves_it_refusing() -> None:
-    # A row block of 10^11 products, interrupted; its rows are half done, so none come any more.
+    # A row block of 4 * 10^10 products, interrupted; its rows are half done: none come any more.
     child = run_child("""
 import os, signal, threading
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np
 import manyclass as mc
-rows = 4_000_000
+rows = 1_000_000
 weights = np.broadcast_to(np.zeros(64, np.float32), (rows, 64))
 biases = np.broadcast_to(np.float32(0), rows)
 inputs, labels = np.zeros((400, 64), np.float32), np.zeros((400, 1), np.int64)
-gradient = mc.FullSoftmaxGradient(weights, biases, labels, inputs, rows_at_once=2_000_000)
-threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+gradient = mc.FullSoftmaxGradient(weights, biases, labels, inputs, rows_at_once=500_000)
+threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     for _ in gradient:
         print("rows")

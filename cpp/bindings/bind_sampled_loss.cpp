@@ -24,12 +24,12 @@ struct Nce {
 
 template <class Loss, class T>
 py::array loss_of(const LayerArrays& arrays, const Targets& targets, const py::array& inputs,
-                  const py::tuple& given, const SampledLossOptions& options) {
+                  const py::object& given, const SampledLossOptions& options) {
   const auto layer = read_layer<T>(arrays);
   const auto examples = read_examples<T>(targets, inputs);
   auto loss = new_array<T>({examples.inputs.rows});
   const VectorView<T> out{loss.mutable_data(), loss.size()};
-  const Candidates candidates = read_candidates(given);
+  const Candidates candidates = read_candidates(given, examples.labels.ids().cols);
   {
     const py::gil_scoped_release release;
     with_candidates<T>(candidates, layer, examples, {}, [&](const SampledValuesView& sampled) {
@@ -41,7 +41,7 @@ py::array loss_of(const LayerArrays& arrays, const Targets& targets, const py::a
 
 template <class Loss, class T>
 py::tuple loss_and_grad_of(const LayerArrays& arrays, const Targets& targets,
-                           const py::array& inputs, const py::tuple& given,
+                           const py::array& inputs, const py::object& given,
                            const SampledLossOptions& options,
                            const std::optional<py::array>& grad_loss) {
   const auto layer = read_layer<T>(arrays);
@@ -51,16 +51,20 @@ py::tuple loss_and_grad_of(const LayerArrays& arrays, const Targets& targets,
   auto grad_inputs = new_array<T>({examples.inputs.rows, examples.inputs.cols});
   const VectorView<T> out{loss.mutable_data(), loss.size()};
   const MatrixView<T> inputs_out = matrix_of(grad_inputs);
-  const Candidates candidates = read_candidates(given);
+  const Candidates candidates = read_candidates(given, examples.labels.ids().cols);
   SampledGradients<T> gradients;
+  std::optional<SampledValues> drawn;
   {
     const py::gil_scoped_release release;
-    with_candidates(candidates, layer, examples, upstream, [&](const SampledValuesView& sampled) {
-      gradients = Loss::loss_and_grad(layer, examples, sampled, options, upstream, out, inputs_out);
-    });
+    drawn = with_candidates(
+        candidates, layer, examples, upstream, [&](const SampledValuesView& sampled) {
+          gradients =
+              Loss::loss_and_grad(layer, examples, sampled, options, upstream, out, inputs_out);
+        });
   }
   return py::make_tuple(loss, slices_by_shard(std::move(gradients.weights), layer.weights.dim()),
-                        slices_by_shard(std::move(gradients.biases), 0), grad_inputs);
+                        slices_by_shard(std::move(gradients.biases), 0), grad_inputs,
+                        std::move(drawn));
 }
 
 template <class Loss>
@@ -68,7 +72,7 @@ void bind_loss(py::module_& module, const char* name) {
   module.def(
       name,
       [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
-         const py::tuple& candidates, bool remove_accidental_hits, bool mask_repeats,
+         const py::object& candidates, bool remove_accidental_hits, bool mask_repeats,
          const std::string& correction, std::string partition_strategy, int num_threads) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
@@ -87,7 +91,7 @@ void bind_loss_and_grad(py::module_& module, const char* name) {
   module.def(
       name,
       [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
-         const py::tuple& candidates, bool remove_accidental_hits, bool mask_repeats,
+         const py::object& candidates, bool remove_accidental_hits, bool mask_repeats,
          const std::string& correction, std::string partition_strategy, int num_threads,
          const std::optional<py::array>& grad_loss) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
@@ -106,6 +110,7 @@ void bind_loss_and_grad(py::module_& module, const char* name) {
 }  // namespace
 
 void bind_sampled_loss(py::module_& module) {
+  py::class_<SampledValues>(module, "DrawnCandidates");
   bind_loss<SampledSoftmax>(module, "sampled_softmax_loss");
   bind_loss_and_grad<SampledSoftmax>(module, "sampled_softmax_loss_and_grad");
   bind_loss<Nce>(module, "nce_loss");

@@ -32,7 +32,7 @@ TrainedTable<T> read_trained(const py::object& table, const StateArrays& state, 
 template <class T>
 py::tuple train_step(const LayerArrays& arrays, const StateArrays& weights_state,
                      const StateArrays& biases_state, const Targets& targets,
-                     const py::array& inputs, const py::tuple& given,
+                     const py::array& inputs, const py::object& given,
                      const SampledLossOptions& options, const UpdateOptions& update,
                      const std::optional<py::array>& grad_loss) {
   const PartitionStrategy strategy = partition_strategy(arrays.partition_strategy);
@@ -42,7 +42,7 @@ py::tuple train_step(const LayerArrays& arrays, const StateArrays& weights_state
                                               "biases", read_biases<T>)};
   const auto examples = read_examples<T>(targets, inputs);
   const auto upstream = read_grad_loss<T>(grad_loss);
-  const Candidates candidates = read_candidates(given);
+  const Candidates candidates = read_candidates(given, examples.labels.ids().cols);
   auto loss = new_array<T>({examples.inputs.rows});
   auto grad_inputs = new_array<T>({examples.inputs.rows, examples.inputs.cols});
   const VectorView<T> loss_out{loss.mutable_data(), loss.size()};
@@ -61,7 +61,7 @@ void bind_train_step(py::module_& module) {
   module.def(
       "sampled_softmax_train_step",
       [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
-         const py::tuple& candidates, bool remove_accidental_hits, bool mask_repeats,
+         const py::object& candidates, bool remove_accidental_hits, bool mask_repeats,
          const std::string& correction, std::string partition_strategy, int num_threads,
          const std::optional<py::array>& grad_loss, const RowRule& rule,
          const StateArrays& weights_state, const StateArrays& biases_state, double learning_rate,

@@ -1,6 +1,7 @@
 // Where a step's candidates come from, and what is done with their expected counts.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -9,9 +10,14 @@
 
 namespace manyclass::bindings {
 
-/// Candidates come as arrays (sampled_candidates, true_expected_count, sampled_expected_count), or
-/// as what they are drawn from (sampler, num_sampled, seed or None).
-inline Candidates read_candidates(const py::tuple& candidates) {
+/// Candidates come as arrays (sampled_candidates, true_expected_count, sampled_expected_count), as
+/// what they are drawn from (sampler, num_sampled, seed or None), or as what a step drew for labels
+/// of as many columns.
+inline Candidates read_candidates(const py::object& given, std::int64_t num_true) {
+  if (py::isinstance<SampledValues>(given)) {
+    return view_of(given.cast<const SampledValues&>(), std::max<std::int64_t>(num_true, 1));
+  }
+  const auto candidates = given.cast<py::tuple>();
   if (py::isinstance<py::array>(candidates[0])) {
     const auto ids = candidates[0].cast<py::array>();
     const auto truth = candidates[1].cast<py::array>();

@@ -1,5 +1,7 @@
 #include "manyclass/candidates.hpp"
 
+#include <utility>
+
 namespace manyclass {
 
 TentativeSample::TentativeSample(const CandidateDraw& draw, const LabelsView& true_classes,
@@ -10,9 +12,10 @@ TentativeSample::TentativeSample(const CandidateDraw& draw, const LabelsView& tr
       values_(draw.sampler.draw_sample<float>(true_classes, draw.num_sampled, true, draw.seed,
                                               argument, stretch_)) {}
 
-void TentativeSample::keep() {
+SampledValues TentativeSample::keep() {
   sampler_.learn(true_classes_.ids());
   stretch_.keep();
+  return std::move(values_);
 }
 
 }  // namespace manyclass

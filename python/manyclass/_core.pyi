@@ -11,7 +11,9 @@ Ids: TypeAlias = NDArray[np.int64]
 Table: TypeAlias = Array | list[Array]
 Seed: TypeAlias = tuple[int, int]
 Targets: TypeAlias = tuple[Array, Array | None, Array | None, float]
-Candidates: TypeAlias = tuple[Array, Array, Array] | tuple[Sampler, int, Seed | None]
+Candidates: TypeAlias = (
+    tuple[Array, Array, Array] | tuple[Sampler, int, Seed | None] | DrawnCandidates
+)
 Slices: TypeAlias = list[tuple[Array, Ids]]
 Update: TypeAlias = tuple[Array, list[Array], Array, Array, str]
 
@@ -20,6 +22,8 @@ class CoreConfig(TypedDict):
     compiler: str
     target: str
     targets: list[str]
+
+class DrawnCandidates: ...
 
 class Sampler:
     @property
@@ -137,7 +141,7 @@ def sampled_softmax_loss_and_grad(
     partition_strategy: str,
     num_threads: int,
     grad_loss: Array | None,
-) -> tuple[Array, Slices, Slices, Array]: ...
+) -> tuple[Array, Slices, Slices, Array, DrawnCandidates | None]: ...
 def nce_loss(
     weights: Table,
     biases: Table,
@@ -162,7 +166,7 @@ def nce_loss_and_grad(
     partition_strategy: str,
     num_threads: int,
     grad_loss: Array | None,
-) -> tuple[Array, Slices, Slices, Array]: ...
+) -> tuple[Array, Slices, Slices, Array, DrawnCandidates | None]: ...
 def check_full_softmax(
     weights: Table, biases: Table, targets: Targets, inputs: Array, partition_strategy: str
 ) -> None: ...

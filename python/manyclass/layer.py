@@ -245,7 +245,7 @@ class SampledSoftmax(SavedLayer):
         arguments, options = self._arguments(
             inputs, labels, label_weights, sampled_values, num_threads
         )
-        loss, weight_slices, bias_slices, grad_inputs = _core.sampled_softmax_loss_and_grad(
+        loss, weight_slices, bias_slices, grad_inputs, _ = _core.sampled_softmax_loss_and_grad(
             *arguments, *options, _as_grad_loss(grad_loss, arguments.inputs)
         )
         return loss, Gradients(

@@ -173,7 +173,7 @@ def nce_loss_and_grad(
         sampler,
         seed,
     )
-    loss, weight_slices, bias_slices, grad_inputs = _core.nce_loss_and_grad(
+    loss, weight_slices, bias_slices, grad_inputs, _ = _core.nce_loss_and_grad(
         *arguments,
         *read_options(
             remove_accidental_hits, mask_repeats, log_q_correction, partition_strategy, num_threads

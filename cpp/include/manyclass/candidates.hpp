@@ -31,8 +31,8 @@ class TentativeSample {
                   std::string_view argument = "true_classes");
 
   const SampledValues& values() const { return values_; }
-  /// Call once, when nothing can be refused any more.
-  void keep();
+  /// Call once, when nothing can be refused any more. Hands the values over.
+  SampledValues keep();
 
  private:
   Sampler& sampler_;
@@ -42,19 +42,21 @@ class TentativeSample {
 };
 
 /// Calls `step(values)` with the candidates. If they are drawn, shapes are checked before, and the
-/// sampler stays as it was if the step throws.
+/// sampler stays as it was if the step throws. Returns what was drawn, nothing of given ones.
 template <class T, class Step>
-void with_candidates(const Candidates& candidates, const OutputLayer<T>& layer,
-                     const Examples<T>& examples, VectorView<const T> grad_loss, Step step) {
+std::optional<SampledValues> with_candidates(const Candidates& candidates,
+                                             const OutputLayer<T>& layer,
+                                             const Examples<T>& examples,
+                                             VectorView<const T> grad_loss, Step step) {
   const auto* draw = std::get_if<CandidateDraw>(&candidates);
   if (draw == nullptr) {
     step(std::get<SampledValuesView>(candidates));
-    return;
+    return {};
   }
   check_examples(layer, examples, grad_loss);
   TentativeSample sample(*draw, examples.labels, "labels");
   step(view_of(sample.values(), examples.labels.ids().cols));
-  sample.keep();
+  return sample.keep();
 }
 
 }  // namespace manyclass

@@ -6,13 +6,33 @@ import torch
 from torch import Tensor
 
 
-def rows_as_gradient(indices: Tensor, rows: Tensor, table: Tensor, sparse: bool) -> Tensor:
-    """Return the gradient of a table: sparse COO, each row once, or dense with zeros."""
+def gradients_of_inputs(
+    needed: tuple[bool, ...],
+    tables: tuple[Tensor, Tensor],
+    gradients: tuple[Tensor, Tensor, Tensor, Tensor],
+    sparse: bool,
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Return the gradients of weights, biases and inputs, where they are needed.
+
+    ``tables`` are weights and biases; ``gradients`` the touched rows, those of the tables there,
+    and that of inputs.
+    """
+    indices, rows, bias_rows, inputs = gradients
+    if sparse:
+        indices = indices.unsqueeze(0)
+    return (
+        _of_table(indices, rows, tables[0], sparse) if needed[0] else None,
+        _of_table(indices, bias_rows, tables[1], sparse) if needed[1] else None,
+        inputs if needed[2] else None,
+    )
+
+
+def _of_table(indices: Tensor, rows: Tensor, table: Tensor, sparse: bool) -> Tensor:
     if not sparse:
         return torch.zeros_like(table).index_copy(0, indices, rows)
     # The core gives indices in range, ascending, each once.
     return torch.sparse_coo_tensor(
-        indices.unsqueeze(0), rows, table.shape, is_coalesced=True, check_invariants=False
+        indices, rows, table.shape, is_coalesced=True, check_invariants=False
     )
 
 

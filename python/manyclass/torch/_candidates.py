@@ -1,4 +1,4 @@
-"""Candidates of a sampled loss: given, or drawn, in a graph by an operator."""
+"""Candidates of a sampled loss: given, or drawn, by the core or in a graph by an operator."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from manyclass import _core
 from manyclass._sampled_arguments import check_sampler
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.samplers import LogUniformSampler, Sampler, samplers_by_number
@@ -22,22 +23,29 @@ class Proposal(NamedTuple):
     seed: SeedLike
 
 
-def draw(labels: Tensor, num_sampled: int, num_classes: int, proposal: Proposal) -> Sampled:
-    """Draw candidates; the stream of the sampler goes on."""
-    matrix = labels.unsqueeze(1) if labels.ndim == 1 else labels
+def as_core_candidates(
+    given: Sampled | None, proposal: Proposal, num_sampled: int, num_classes: int
+) -> _core.Candidates:
+    """Return given candidates, or what the core is to draw from."""
+    if given is not None:
+        ids, true_counts, counts = map(as_numpy, given)
+        return ids, true_counts, counts
     sampler, seed = proposal
-    if not torch.compiler.is_compiling():
-        if sampler is None:
-            fresh = LogUniformSampler(num_classes, seed=seed)
-            return _tensors(fresh._core.sample(as_numpy(matrix), num_sampled, True, None, False))
-        check_sampler(sampler, num_classes)
-        restart = None if seed is None else resolve_seed(seed)
-        return _tensors(sampler._core.sample(as_numpy(matrix), num_sampled, True, restart, False))
-    words = _words_of(seed)
     if sampler is None:
-        return sample_log_uniform(matrix, num_sampled, num_classes, words)  # type: ignore[no-any-return]
+        return LogUniformSampler(num_classes, seed=seed)._core, num_sampled, None
     check_sampler(sampler, num_classes)
-    return sample(matrix, num_sampled, sampler._number, words)  # type: ignore[no-any-return]
+    return sampler._core, num_sampled, None if seed is None else resolve_seed(seed)
+
+
+def draw_in_graph(
+    labels: Tensor, proposal: Proposal, num_sampled: int, num_classes: int
+) -> Sampled:
+    """Draw candidates by an operator; the stream of the sampler goes on."""
+    words = _words_of(proposal.seed)
+    if proposal.sampler is None:
+        return sample_log_uniform(labels, num_sampled, num_classes, words)  # type: ignore[no-any-return]
+    check_sampler(proposal.sampler, num_classes)
+    return sample(labels, num_sampled, proposal.sampler._number, words)  # type: ignore[no-any-return]
 
 
 def check_sampled_values(values: object, num_sampled: int) -> Sampled:

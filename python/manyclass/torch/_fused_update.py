@@ -12,41 +12,48 @@ from manyclass.row_optimizer import RowOptimizer
 from manyclass.samplers import Sampler
 from manyclass.torch._backward import refuse_second_derivatives
 from manyclass.torch._candidates import Proposal
-from manyclass.torch._sampled_operators import SAMPLED_SOFTMAX, save_step
-from manyclass.torch._sampled_step import read_step
+from manyclass.torch._sampled_function import read_arguments, save_for_backward
+from manyclass.torch._sampled_passes import SAMPLED_SOFTMAX
+from manyclass.torch._sampled_step import Step, read_step
 from manyclass.torch._tensors import as_numpy
 
 
 class _UpdatingLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, optimizer: RowOptimizer, *inputs: Any) -> Tensor:
-        loss, *ctx.there = SAMPLED_SOFTMAX.forward(*inputs)
-        ctx.optimizer = optimizer
-        save_step(ctx, inputs, ())
+    def forward(
+        ctx: Any,
+        weights: Tensor,
+        biases: Tensor | None,
+        inputs: Tensor,
+        optimizer: RowOptimizer,
+        step: Step,
+    ) -> Tensor:
+        del weights, biases, inputs  # in the step; named here for autograd
+        loss, ctx.there, ctx.again = SAMPLED_SOFTMAX.forward(read_arguments(step), step.reduction)
+        ctx.optimizer, ctx.reduction = optimizer, step.reduction
+        save_for_backward(ctx, step)
         return loss
 
     @staticmethod
     def backward(ctx: Any, grad_loss: Tensor | None) -> Any:
         refuse_second_derivatives()
-        no_gradients: list[Tensor | None] = [None] * len(ctx.needs_input_grad)
         if grad_loss is None:
-            return tuple(no_gradients)
+            return (None,) * 5
         # Raises if the rows have changed since the forward pass, by another backward pass too.
-        tensors = ctx.saved_tensors
+        weights, biases, *_ = ctx.saved_tensors
         there, ctx.there = ctx.there, None
-        indices, rows, bias_rows, inputs = SAMPLED_SOFTMAX.gradients(
-            (*tensors, *ctx.options), grad_loss, there
+        indices, rows, bias_rows, grad_inputs = SAMPLED_SOFTMAX.backward(
+            ctx.again, ctx.reduction, grad_loss, there
         )
-        variables, slices = [tensors[0]], [rows]
-        if tensors[1] is not None:
-            variables, slices = [*variables, tensors[1]], [*slices, bias_rows]
+        variables, slices = [weights], [rows]
+        if biases is not None:
+            variables, slices = [*variables, biases], [*slices, bias_rows]
         ctx.optimizer.step(
             (as_numpy(variable), IndexedSlices(values.numpy(), indices.numpy(), variable.shape))
             for variable, values in zip(variables, slices, strict=True)
         )
         torch.autograd.graph.increment_version(variables)
-        no_gradients[6] = inputs if ctx.needs_input_grad[6] else None
-        return tuple(no_gradients)
+        return None, None, grad_inputs if ctx.needs_input_grad[2] else None, None, None
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -74,5 +81,6 @@ def loss(
         options["label_smoothing"],
         options["reduction"],
     )
-    result: Tensor = _UpdatingLoss.apply(optimizer, *step, True)  # type: ignore[no-untyped-call]
+    weights, biases, *_, inputs = step.tensors
+    result: Tensor = _UpdatingLoss.apply(weights, biases, inputs, optimizer, step)  # type: ignore[no-untyped-call]
     return result

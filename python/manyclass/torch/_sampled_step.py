@@ -1,18 +1,31 @@
-"""What a sampled loss was given, as its operators take it."""
+"""What a sampled loss was given, once it is checked."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from manyclass._sampled_arguments import read_options
 from manyclass._scalars import as_integer, as_real
-from manyclass.torch._candidates import Proposal, check_sampled_values, draw
-from manyclass.torch._sampled_operators import Step
-from manyclass.torch._targets import check_reduction, check_tensors, read_labels
+from manyclass.torch._candidates import Proposal, Sampled, check_sampled_values
+from manyclass.torch._targets import Tensors, check_reduction, read_labels
 from manyclass.torch._tensors import FLOATS, check_optional, check_tensor
+
+
+class Step(NamedTuple):
+    """A step of training, before candidates are drawn."""
+
+    tensors: Tensors
+    num_sampled: int
+    num_classes: int
+    sampled_values: Sampled | None
+    proposal: Proposal
+    label_smoothing: float
+    # remove_accidental_hits, mask_repeats, log_q_correction, num_threads
+    options: tuple[bool, bool, str, int]
+    reduction: str
 
 
 def read_step(
@@ -24,7 +37,7 @@ def read_step(
     label_smoothing: float,
     reduction: str,
 ) -> Step:
-    """Check what TensorFlow's function and ours have in common, then ours, then draw candidates."""
+    """Check what TensorFlow's function and ours have in common, then ours."""
     weights, biases, labels, inputs, num_sampled, num_classes, num_true = arguments
     check_tensor(weights, "weights", FLOATS, has_gradient=True)
     check_optional(biases, "biases", (weights.dtype,), has_gradient=True)
@@ -45,20 +58,19 @@ def read_step(
     )
     smoothing = as_real(label_smoothing, "label_smoothing")
     check_reduction(reduction)
-    if sampled_values is not None:
-        sampled = check_sampled_values(sampled_values, size)
-    else:
-        tensors = (weights, biases, ids, row_splits, label_weights, inputs)
-        if not torch.compiler.is_compiling():  # before anything is drawn
-            check_tensors(tensors, smoothing)
-        sampled = draw(ids, size, classes, proposal)
-    return (
-        *(weights, biases, ids, row_splits, label_weights, inputs, *sampled),
-        *(smoothing, hits, masked, correction, threads, reduction),
-    )
+    given = None if sampled_values is None else check_sampled_values(sampled_values, size)
+    tensors = (weights, biases, ids, row_splits, label_weights, inputs)
+    sampling = (hits, masked, correction, threads)
+    return Step(tensors, size, classes, given, proposal, smoothing, sampling, reduction)
 
 
 def needs_gradients(step: Step) -> bool:
     """Return whether there will be a backward pass: weights, biases or inputs want gradients."""
-    tables = (step[0], step[1], step[5])
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tables)
+    if not torch.is_grad_enabled():
+        return False
+    weights, biases, *_, inputs = step.tensors
+    return (
+        weights.requires_grad
+        or inputs.requires_grad
+        or (biases is not None and biases.requires_grad)
+    )

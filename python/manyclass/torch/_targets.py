@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manyclass import _core
 from manyclass._arrays import Array
 from manyclass._scalars import as_integer
 from manyclass.ragged_labels import RaggedLabels
@@ -56,11 +55,6 @@ def core_arguments(tensors: Tensors, label_smoothing: float) -> tuple[Any, Any, 
         label_smoothing,
     )
     return table, biases_of(biases, table), targets, as_numpy(inputs)
-
-
-def check_tensors(tensors: Tensors, label_smoothing: float) -> None:
-    """Have the core check shapes, dtypes and labels."""
-    _core.check_full_softmax(*core_arguments(tensors, label_smoothing), "div")
 
 
 def reduced(loss: Array, reduction: str) -> Tensor:

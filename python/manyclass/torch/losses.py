@@ -11,9 +11,9 @@ from manyclass._scalars import as_flag
 from manyclass._seeds import SeedLike
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.samplers import Sampler
+from manyclass.torch import _sampled_function, _sampled_operators, _sampled_passes
 from manyclass.torch._candidates import Proposal
-from manyclass.torch._sampled_operators import NCE, SAMPLED_SOFTMAX, SampledOperator, Step
-from manyclass.torch._sampled_step import needs_gradients, read_step
+from manyclass.torch._sampled_step import read_step
 
 
 def sampled_softmax_loss(
@@ -91,7 +91,10 @@ def sampled_softmax_loss(
         label_smoothing,
         reduction,
     )
-    return _apply(SAMPLED_SOFTMAX, step, sparse)
+    as_sparse = as_flag(sparse, "sparse")
+    if torch.compiler.is_compiling():
+        return _sampled_operators.SAMPLED_SOFTMAX.apply(step, as_sparse)
+    return _sampled_function.apply(_sampled_passes.SAMPLED_SOFTMAX, step, as_sparse)
 
 
 def nce_loss(
@@ -135,15 +138,7 @@ def nce_loss(
         0.0,
         reduction,
     )
-    return _apply(NCE, step, sparse)
-
-
-def _apply(operator: SampledOperator, step: Step, sparse: bool) -> Tensor:
     as_sparse = as_flag(sparse, "sparse")
-    if not needs_gradients(step):
-        loss = operator.loss if torch.compiler.is_compiling() else operator.compute_loss
-        return loss(*step)
     if torch.compiler.is_compiling():
-        result: Tensor = operator.operator(*step, as_sparse)[0]
-        return result
-    return operator.apply(*step, as_sparse)
+        return _sampled_operators.NCE.apply(step, as_sparse)
+    return _sampled_function.apply(_sampled_passes.NCE, step, as_sparse)
