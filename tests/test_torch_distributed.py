@@ -9,6 +9,8 @@ import pytest
 from child_process import run_child
 
 CODE = """
+import os
+
 import torch
 from torch import multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -58,7 +60,10 @@ def run(rank, folder, sparse):
     train(parallel, [(inputs[half], labels[half]) for inputs, labels in batches()])
     assert (model.output.weight.grad.layout == torch.sparse_coo) == sparse
     torch.save(model.state_dict(), f"{folder}/end{rank}")
-    torch.distributed.destroy_process_group()
+    torch.distributed.barrier()
+    # Not by destroy_process_group: PyTorch may then join gloo's thread while it holds the lock that
+    # this thread waits for (pytorch/pytorch#56297), and stay there.
+    os._exit(0)
 
 
 def main(folder, sparse):
