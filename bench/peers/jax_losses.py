@@ -1,4 +1,4 @@
-"""`manyclass.jax` over a problem, for `frameworks_jax`."""
+"""`manyclass.jax` over a problem, for `frameworks`: a step is one function of `jax.jit`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class JaxLosses:
         self.labels = [jnp.asarray(labels) for labels in problem.labels]
         self.key = jax.random.key(3)
         shape = (problem.num_sampled, problem.num_classes)
+        shares = jnp.full(len(self.inputs), 1 / len(self.inputs))
 
         def loss(weights: Any, biases: Any, inputs: Any, labels: Any, seed: Any) -> Any:
             return mj.sampled_softmax_loss(
@@ -30,22 +31,36 @@ class JaxLosses:
 
         def rows(weights: Any, biases: Any, inputs: Any, labels: Any, seed: Any) -> Any:
             return mj.sampled_softmax_loss_and_grad(
-                *(weights, biases, labels, inputs, *shape), seed=seed, num_threads=num_threads
+                *(weights, biases, labels, inputs, *shape),
+                seed=seed,
+                num_threads=num_threads,
+                grad_loss=shares,
             )
 
         def total(*arguments: Any) -> Any:
-            return loss(*arguments).sum()
+            return loss(*arguments).mean()
 
         self._loss, self._rows = jax.jit(loss), jax.jit(rows)
         self._inputs = jax.jit(jax.value_and_grad(total, 2))
         self._dense = jax.jit(jax.value_and_grad(total, (0, 1, 2)))
+        self._nothing = jax.jit(lambda *arguments: arguments[2])
 
     def works(self) -> dict[str, Work]:
+        """Return what is timed.
+
+        "with gradients" are those of touched rows; the others are what `jax.value_and_grad` gives:
+        with respect to inputs, and to the whole tables.
+        """
+        functions = {
+            "loss": self._loss,
+            "with gradients": self._rows,
+            "gradient of inputs": self._inputs,
+            "dense gradients": self._dense,
+            "the framework's own": self._nothing,
+        }
         return {
-            "JAX, loss": lambda batch: self._call(self._loss, batch),
-            "JAX, rows": lambda batch: self._call(self._rows, batch),
-            "JAX, grad of inputs": lambda batch: self._call(self._inputs, batch),
-            "JAX, dense": lambda batch: self._call(self._dense, batch),
+            name: lambda batch, function=function: self._call(function, batch)
+            for name, function in functions.items()
         }
 
     def gradients(self, seed: int) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ import manyclass.torch as mct
 from peers.problem import Array, Problem
 from peers.torch_training import make_optimizer
 from peers.training import EPSILON, INITIAL_ACCUMULATOR, LEARNING_RATE
+from turns import Work
 
 
 class _Nothing(torch.autograd.Function):
@@ -47,13 +48,14 @@ class TorchLosses:
         self.sampler = mc.LogUniformSampler(problem.num_classes, seed=3)
         self._layers: dict[str, Any] = {}
 
-    def _loss(self, batch: int) -> torch.Tensor:
+    def _loss(self, batch: int, **options: Any) -> torch.Tensor:
         return mct.sampled_softmax_loss(
             *(self.weights, self.biases, self.labels[batch], self.inputs),
             *(self.problem.num_sampled, self.problem.num_classes),
             sampler=self.sampler,
             reduction="mean",
             num_threads=self.num_threads,
+            **options,
         )
 
     def _forget(self) -> None:
@@ -67,8 +69,18 @@ class TorchLosses:
         self._forget()
         self._loss(batch).backward()
 
-    def gradients(self) -> tuple[Array, Array]:
-        """Return the last gradients of the touched rows of weights, and of inputs."""
+    def works(self) -> dict[str, Work]:
+        """Return what is timed."""
+        return {
+            "loss": self.loss,
+            "with gradients": self.loss_and_grad,
+            "the framework's own": self.nothing,
+        }
+
+    def gradients(self, seed: int) -> tuple[Array, Array]:
+        """Return the gradients of the touched rows of weights, and of inputs, of the first step."""
+        self._forget()
+        self._loss(0, seed=seed).backward()
         return self.weights.grad._values().numpy(), self.inputs.grad.numpy()
 
     def nothing(self, batch: int) -> None:

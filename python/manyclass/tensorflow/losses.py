@@ -10,11 +10,12 @@ import tensorflow as tf
 from manyclass._arrays import Array
 from manyclass._sampled_arguments import check_sampler
 from manyclass._scalars import as_integer
-from manyclass._seeds import SeedLike
 from manyclass.losses import Gradients, sampled_softmax_loss_and_grad
 from manyclass.nce import nce_loss_and_grad
 from manyclass.samplers import LogUniformSampler, Sampler
-from manyclass.tensorflow._candidates import as_labels, draw, sample
+from manyclass.tensorflow import _step_rows
+from manyclass.tensorflow._candidates import as_labels, op_seeds
+from manyclass.tensorflow._step_rows import StepRows
 from manyclass.tensorflow._tensors import FLOATS, IDS, as_tensor, call, check_dtype, unconverted
 
 # A loss and its gradients, of arrays.
@@ -82,8 +83,8 @@ def sampled_softmax_loss(
         If a class is out of range, and in a graph also for what is found when it runs.
     """
     del name
-    rows = _read(weights, biases, labels, inputs, num_sampled, num_classes, num_true)
-    sampled = _sampled(rows.labels, num_sampled, num_classes, sampled_values, sampler, seed)
+    arguments = _read(weights, biases, labels, inputs, num_sampled, num_classes, num_true)
+    rows = _rows(arguments.labels, num_sampled, num_classes, sampled_values, sampler, seed)
     options = {
         "remove_accidental_hits": remove_accidental_hits,
         "mask_repeats": mask_repeats,
@@ -91,7 +92,10 @@ def sampled_softmax_loss(
         "label_smoothing": label_smoothing,
         "num_threads": num_threads,
     }
-    return _sampled_loss(sampled_softmax_loss_and_grad, rows, sampled, partition_strategy, options)
+    tables = _gathered(arguments, rows.classes, partition_strategy)
+    return _differentiable(sampled_softmax_loss_and_grad, options)(
+        *tables, arguments.inputs, *rows[1:]
+    )
 
 
 @unconverted
@@ -126,15 +130,16 @@ def nce_loss(
         In the dtype of inputs.
     """
     del name
-    rows = _read(weights, biases, labels, inputs, num_sampled, num_classes, num_true)
-    sampled = _sampled(rows.labels, num_sampled, num_classes, sampled_values, sampler, seed)
+    arguments = _read(weights, biases, labels, inputs, num_sampled, num_classes, num_true)
+    rows = _rows(arguments.labels, num_sampled, num_classes, sampled_values, sampler, seed)
     options = {
         "remove_accidental_hits": remove_accidental_hits,
         "mask_repeats": mask_repeats,
         "log_q_correction": log_q_correction,
         "num_threads": num_threads,
     }
-    return _sampled_loss(nce_loss_and_grad, rows, sampled, partition_strategy, options)
+    tables = _gathered(arguments, rows.classes, partition_strategy)
+    return _differentiable(nce_loss_and_grad, options)(*tables, arguments.inputs, *rows[1:])
 
 
 class _Arguments(NamedTuple):
@@ -182,27 +187,23 @@ def _shards(table: Any, name: str) -> list[Any]:
     return shards
 
 
-def _sampled(
+def _rows(
     labels: tf.Tensor,
     num_sampled: int,
     num_classes: int,
     values: Any,
     sampler: Sampler | None,
     seed: Any,
-) -> tuple[tf.Tensor, ...]:
-    """Return candidates and their expected counts."""
+) -> StepRows:
     if values is not None:
         if sampler is not None:
             raise ValueError("sampled_values and sampler are both given; only one may be")
-        return _given(values)
-    if sampler is not None:
+        return _step_rows.given(_given(values), labels)
+    if sampler is None:
+        sampler = LogUniformSampler(num_classes, seed=op_seeds(seed))
+    else:
         check_sampler(sampler, num_classes)
-        return sample(sampler, labels, num_sampled, True)
-
-    def make(seeds: SeedLike) -> Sampler:
-        return LogUniformSampler(num_classes, seed=seeds)
-
-    return draw(make, labels, num_sampled, True, seed)
+    return _step_rows.drawn(sampler, labels, num_sampled)
 
 
 def _given(values: Any) -> tuple[tf.Tensor, ...]:
@@ -218,31 +219,7 @@ def _given(values: Any) -> tuple[tf.Tensor, ...]:
     )
 
 
-def _sampled_loss(
-    loss: LossAndGrad,
-    given: _Arguments,
-    sampled: tuple[tf.Tensor, ...],
-    partition_strategy: str,
-    options: dict[str, Any],
-) -> tf.Tensor:
-    labels, candidates = tf.stop_gradient(given.labels), tf.stop_gradient(sampled[0])
-    # A row for each class that occurs, in ascending order as the sums of the losses are, and labels
-    # and candidates as numbers of these rows.
-    ids = tf.concat([tf.reshape(labels, [-1]), candidates], 0)
-    classes, _ = tf.unique(tf.sort(ids))
-    places = tf.searchsorted(classes, ids, out_type=tf.int64)
-    num_labels = tf.size(labels)
-    problem = (
-        *_rows(given, classes, partition_strategy),
-        given.inputs,
-        tf.reshape(places[:num_labels], tf.shape(labels)),
-        places[num_labels:],
-        *map(tf.stop_gradient, sampled[1:]),
-    )
-    return _differentiable(loss, options)(*problem)
-
-
-def _rows(given: _Arguments, classes: tf.Tensor, strategy: str) -> tuple[tf.Tensor, tf.Tensor]:
+def _gathered(given: _Arguments, classes: tf.Tensor, strategy: str) -> tuple[tf.Tensor, tf.Tensor]:
     weights, biases = (
         tf.gather(shards[0], classes)
         if len(shards) == 1
@@ -268,8 +245,13 @@ def _differentiable(loss: LossAndGrad, options: dict[str, Any]) -> Callable[...,
         losses, gradients = loss(*arguments(*arrays), **options)
         return [losses, *_dense(gradients)]
 
-    def compute_gradients(grad_loss: Array, *arrays: Array) -> Sequence[Array]:
-        return _dense(loss(*arguments(*arrays), **options, grad_loss=grad_loss)[1])
+    def scaled(grad_loss: Array, *arrays: Array) -> Sequence[Array]:
+        there, problem = arrays[:3], arrays[3:]
+        factor = grad_loss.flat[0] if grad_loss.size else 1
+        # A sum or a mean over the batch has one factor for all; else there is a second pass.
+        if not (grad_loss == factor).all():
+            return _dense(loss(*arguments(*problem), **options, grad_loss=grad_loss)[1])
+        return there if factor == 1 else [factor * gradient for gradient in there]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def differentiable(*tensors: tf.Tensor) -> Any:
@@ -279,14 +261,7 @@ def _differentiable(loss: LossAndGrad, options: dict[str, Any]) -> Callable[...,
         )
 
         def gradient(grad_loss: tf.Tensor) -> tuple[Any, ...]:
-            # A sum or a mean over the batch has one factor for all; else there is a second pass.
-            factor = tf.reduce_sum(grad_loss[:1])
-            values = tf.cond(
-                tf.reduce_all(grad_loss == factor),
-                lambda: [factor * value for value in gradients],
-                lambda: call(compute_gradients, [grad_loss, *tensors], results),
-            )
-            return (*values, *[None] * 4)
+            return *call(scaled, [grad_loss, *gradients, *tensors], results), *[None] * 4
 
         return losses, gradient
 
