@@ -7,7 +7,7 @@ where the library gives it a logit of minus infinity.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,17 @@ class RaggedProblem(NamedTuple):
         if self.label_weights is None:
             return None
         return np.concatenate([np.zeros(0, self.weights.dtype), *self.label_weights])
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the arguments of the exact loss as the library takes them."""
+        return {
+            "weights": self.weights,
+            "biases": self.biases,
+            "labels": self.labels(),
+            "inputs": self.inputs,
+            "label_weights": self.flat_weights(),
+            "label_smoothing": self.label_smoothing,
+        }
 
     def targets(self, i: int) -> Floats:
         """Return the target of each label of example i, before smoothing."""
