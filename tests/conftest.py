@@ -24,6 +24,13 @@ FRAMEWORKS = ("torch", "jax", "tensorflow")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --framework: its tests alone, since two frameworks in one process may crash it."""
     parser.addoption("--framework", choices=FRAMEWORKS, help="run the tests of this one alone")
+    parser.addoption("--fault-seconds", type=float, default=1.0, help="how long faults are tried")
+
+
+@pytest.fixture
+def fault_seconds(request: pytest.FixtureRequest) -> float:
+    """Return about how long each test of test_fault_*.py goes on trying."""
+    return float(request.config.getoption("--fault-seconds"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

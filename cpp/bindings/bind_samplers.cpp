@@ -1,3 +1,4 @@
+#include "manyclass/candidates.hpp"
 #include "manyclass/samplers.hpp"
 #include "module.hpp"
 #include "sampler_binding.hpp"
@@ -14,33 +15,42 @@ py::tuple arrays_of(const SampledValuesOf<T>& values, MatrixView<const std::int6
       copy_of(std::span<const T>(values.sampled_expected_count)));
 }
 
-// Reads the labels, calls `sample.template operator()<T>(labels)` without the GIL, with double for
-// T if `float64`, and returns its three arrays.
+// Reads the labels and returns `sample.template operator()<T>(labels)`, with double for T if
+// `float64`.
 template <class Sample>
 py::tuple sample_with(const py::array& true_classes, bool float64, Sample sample) {
   const auto labels =
       read_matrix<std::int64_t>(true_classes, "true_classes", "shape [batch, num_true]");
-  const auto run = [&]<class T>() {
-    SampledValuesOf<T> values;
-    {
-      const py::gil_scoped_release release;
-      values = sample.template operator()<T>(labels);
-    }
-    return arrays_of(values, labels);
-  };
-  return float64 ? run.template operator()<double>() : run.template operator()<float>();
+  return float64 ? sample.template operator()<double>(labels)
+                 : sample.template operator()<float>(labels);
 }
 
+// The sampler keeps the sample when the arrays are there: without memory for them it stays as it
+// was.
 py::tuple sample(Sampler& sampler, const py::array& true_classes, std::int64_t num_sampled,
                  bool unique, std::optional<SeedPair> seed, bool float64) {
+  const CandidateDraw draw{sampler, num_sampled, seed_of(seed), unique};
   return sample_with(true_classes, float64, [&]<class T>(MatrixView<const std::int64_t> labels) {
-    return sampler.sample<T>(labels, num_sampled, unique, seed_of(seed));
+    std::optional<TentativeSampleOf<T>> drawn;
+    {
+      const py::gil_scoped_release release;
+      drawn.emplace(draw, labels);
+    }
+    py::tuple arrays = arrays_of(drawn->values(), labels);
+    const py::gil_scoped_release release;
+    drawn->keep();
+    return arrays;
   });
 }
 
 py::tuple sample_all(const py::array& true_classes, std::int64_t num_sampled, bool float64) {
   return sample_with(true_classes, float64, [&]<class T>(MatrixView<const std::int64_t> labels) {
-    return all_candidates<T>(labels, num_sampled);
+    SampledValuesOf<T> values;
+    {
+      const py::gil_scoped_release release;
+      values = all_candidates<T>(labels, num_sampled);
+    }
+    return arrays_of(values, labels);
   });
 }
 

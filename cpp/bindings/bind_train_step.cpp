@@ -34,7 +34,7 @@ py::tuple train_step(const LayerArrays& arrays, const StateArrays& weights_state
                      const StateArrays& biases_state, const Targets& targets,
                      const py::array& inputs, const py::object& given,
                      const SampledLossOptions& options, const UpdateOptions& update,
-                     const std::optional<py::array>& grad_loss) {
+                     const std::optional<py::array>& grad_loss, const py::object& count) {
   const PartitionStrategy strategy = partition_strategy(arrays.partition_strategy);
   const TrainedLayer<T> layer{read_trained<T>(arrays.weights, weights_state, update.rule, strategy,
                                               "weights", read_weights<T>),
@@ -47,12 +47,14 @@ py::tuple train_step(const LayerArrays& arrays, const StateArrays& weights_state
   auto grad_inputs = new_array<T>({examples.inputs.rows, examples.inputs.cols});
   const VectorView<T> loss_out{loss.mutable_data(), loss.size()};
   const MatrixView<T> inputs_out = matrix_of(grad_inputs);
+  py::tuple result = py::make_tuple(loss, grad_inputs);
   {
     const py::gil_scoped_release release;
     sampled_softmax_train_step(layer, examples, candidates, options, update, upstream, loss_out,
                                inputs_out);
   }
-  return py::make_tuple(loss, grad_inputs);
+  count();
+  return result;
 }
 
 }  // namespace
@@ -65,21 +67,21 @@ void bind_train_step(py::module_& module) {
          const std::string& correction, std::string partition_strategy, int num_threads,
          const std::optional<py::array>& grad_loss, const RowRule& rule,
          const StateArrays& weights_state, const StateArrays& biases_state, double learning_rate,
-         std::optional<double> clip_norm) {
+         std::optional<double> clip_norm, const py::object& count) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
                                          log_q_correction(correction), num_threads};
         const UpdateOptions update{rule, learning_rate, clip_norm};
         return with_float_type(inputs, "inputs", [&]<class T>() {
           return train_step<T>(layer, weights_state, biases_state, targets, inputs, candidates,
-                               options, update, grad_loss);
+                               options, update, grad_loss, count);
         });
       },
       py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
       py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("mask_repeats"),
       py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"),
       py::arg("grad_loss"), py::arg("rule"), py::arg("weights_state"), py::arg("biases_state"),
-      py::arg("learning_rate"), py::arg("clip_norm"));
+      py::arg("learning_rate"), py::arg("clip_norm"), py::arg("count"));
 }
 
 }  // namespace manyclass::bindings

@@ -115,8 +115,8 @@ MatrixView<T> matrix_of(py::array_t<T>& array) {
 /// Hands a buffer over to a new array, without a copy.
 template <class T>
 py::array_t<T> array_of(Buffer<T> buffer, std::vector<py::ssize_t> shape) {
+  const py::capsule owner(buffer.data(), delete_aligned);
   T* data = buffer.release();
-  const py::capsule owner(data, delete_aligned);
   return py::array_t<T>(std::move(shape), data, owner);
 }
 

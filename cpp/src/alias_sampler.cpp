@@ -21,6 +21,7 @@ VectorView<const double> checked(VectorView<const double> weights) {
   check_num_weights(weights.size, most_classes, "weights");
   bool any = false;
   for (std::int64_t c = 0; c < weights.size; ++c) {
+    if (c % (1 << 20) == 0) poll_interrupt();
     check_weight(weights[c], c, most_weight, "weights");
     any = any || weights[c] > 0.0;
   }
@@ -59,15 +60,22 @@ void AliasSampler::update(VectorView<const std::int64_t> indices,
   require(indices.size == weights.size, "ids has ", indices.size, " entries, weights has ",
           weights.size, "; there must be one weight for each");
   std::int64_t largest = -1;
+  // Copies: what was checked stays what it was.
+  std::vector<std::int64_t> ids;
+  std::vector<double> values;
   for (std::int64_t i = 0; i < indices.size; ++i) {
-    require_class(indices[i], most_classes, "ids[", i, "]");
-    check_weight(weights[i], i, most_weight, "weights");
-    largest = std::max(largest, indices[i]);
+    ids.push_back(indices[i]);
+    values.push_back(weights[i]);
+    require_class(ids.back(), most_classes, "ids[", i, "]");
+    check_weight(values.back(), i, most_weight, "weights");
+    largest = std::max(largest, ids.back());
   }
+  const VectorView<const std::int64_t> new_ids{ids.data(), indices.size};
+  const VectorView<const double> new_weights{values.data(), weights.size};
   const std::lock_guard lock(table_mutex_);
-  require(table_.drawable_after(indices, weights) > 0, "weights would leave no class a weight ",
+  require(table_.drawable_after(new_ids, new_weights) > 0, "weights would leave no class a weight ",
           "above zero");
-  table_.update(indices, weights, std::max(table_.size(), largest + 1));
+  table_.update(new_ids, new_weights, std::max(table_.size(), largest + 1));
   set_num_classes(table_.size());
 }
 

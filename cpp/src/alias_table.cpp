@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "manyclass/threads.hpp"
+
 namespace manyclass {
 
 namespace {
@@ -26,7 +28,8 @@ void fill_alias_entries(std::span<const double> scaled, AliasThresholds threshol
   for (std::size_t i = 0; i < left.size(); ++i) {
     (left[i] < 1.0 ? low : high).push_back(static_cast<std::uint32_t>(i));
   }
-  while (!low.empty() && !high.empty()) {
+  for (std::size_t paired = 1; !low.empty() && !high.empty(); ++paired) {
+    if (paired % (1 << 16) == 0) poll_interrupt();  // never for a block of BlockAliasTable
     const std::uint32_t l = low.back();
     const std::uint32_t h = high.back();
     low.pop_back();

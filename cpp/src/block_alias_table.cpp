@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
+#include <utility>
 
 #include "manyclass/threads.hpp"
 
@@ -21,43 +22,50 @@ void make_room(std::vector<T>& entries, std::size_t size) {
 BlockAliasTable::BlockAliasTable(VectorView<const double> weights)
     : weights_(static_cast<std::size_t>(weights.size)),
       entries_(weights_.size()),
-      block_sums_(static_cast<std::size_t>(num_blocks())),
-      block_drawable_(block_sums_.size()) {
+      block_totals_(static_cast<std::size_t>(num_blocks())) {
   parallel_for(num_blocks(), get_num_threads(), [&](std::int64_t block, int) {
-    const std::int64_t last = std::min((block + 1) * block_size, size());
-    for (std::int64_t i = block * block_size; i < last; ++i) {
-      weights_[static_cast<std::size_t>(i)] = weights[i];
-    }
-    build_block(block);
+    poll_interrupt();
+    const std::int64_t first = block * block_size;
+    const std::int64_t last = std::min(first + block_size, size());
+    for (std::int64_t i = first; i < last; ++i) weights_[static_cast<std::size_t>(i)] = weights[i];
+    block_totals_[static_cast<std::size_t>(block)] = build_block(
+        {weights_.data() + first, static_cast<std::size_t>(last - first)}, entries_.data() + first);
   });
-  build_top();
+  set_top(build_top(block_totals_));
 }
 
-void BlockAliasTable::build_block(std::int64_t block) {
-  const auto first = static_cast<std::size_t>(block * block_size);
-  const auto count = std::min(static_cast<std::size_t>(block_size), weights_.size() - first);
-  const std::span<const double> weights(weights_.data() + first, count);
+auto BlockAliasTable::build_block(std::span<const double> weights, AliasEntry* entries)
+    -> BlockTotal {
   const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-  block_sums_[static_cast<std::size_t>(block)] = sum;
-  block_drawable_[static_cast<std::size_t>(block)] =
+  const std::int64_t drawable =
       std::count_if(weights.begin(), weights.end(), [](double w) { return w > 0.0; });
-  if (!(sum > 0.0)) return;  // never looked into
-  std::vector<double> scaled(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    scaled[i] = weights[i] / sum * static_cast<double>(count);
+  if (!(sum > 0.0)) return {sum, drawable};  // never looked into
+  std::vector<double> scaled(weights.size());
+  for (std::size_t i = 0; i < scaled.size(); ++i) {
+    scaled[i] = weights[i] / sum * static_cast<double>(scaled.size());
   }
-  fill_alias_entries(scaled, AliasThresholds::bits32, {entries_.data() + first, count});
+  fill_alias_entries(scaled, AliasThresholds::bits32, {entries, scaled.size()});
+  return {sum, drawable};
 }
 
-void BlockAliasTable::build_top() {
-  total_ = std::accumulate(block_sums_.begin(), block_sums_.end(), 0.0);
-  num_drawable_ = std::accumulate(block_drawable_.begin(), block_drawable_.end(), std::int64_t{0});
-  std::vector<double> scaled(block_sums_.size());
-  for (std::size_t b = 0; b < scaled.size(); ++b) {
-    scaled[b] = block_sums_[b] / total_ * static_cast<double>(scaled.size());
+auto BlockAliasTable::build_top(const std::vector<BlockTotal>& totals) -> Top {
+  Top top{std::vector<AliasEntry>(totals.size()), 0.0, 0};
+  for (const BlockTotal& block : totals) {
+    top.total += block.sum;
+    top.num_drawable += block.drawable;
   }
-  block_entries_.resize(scaled.size());
-  fill_alias_entries(scaled, AliasThresholds::bits32, block_entries_);
+  std::vector<double> scaled(totals.size());
+  for (std::size_t b = 0; b < scaled.size(); ++b) {
+    scaled[b] = totals[b].sum / top.total * static_cast<double>(scaled.size());
+  }
+  fill_alias_entries(scaled, AliasThresholds::bits32, top.entries);
+  return top;
+}
+
+void BlockAliasTable::set_top(Top top) {
+  block_entries_ = std::move(top.entries);
+  total_ = top.total;
+  num_drawable_ = top.num_drawable;
 }
 
 std::int64_t BlockAliasTable::drawable_after(VectorView<const std::int64_t> indices,
@@ -85,31 +93,55 @@ std::vector<std::int64_t> BlockAliasTable::touched_blocks(VectorView<const std::
   return touched;
 }
 
-void BlockAliasTable::grow(std::int64_t new_size) {
-  const auto num_classes = static_cast<std::size_t>(new_size);
-  const auto num_blocks = static_cast<std::size_t>(blocks_of(new_size));
-  // All memory first: if there is too little, no array becomes longer than the others.
-  make_room(weights_, num_classes);
-  make_room(entries_, num_classes);
-  make_room(block_sums_, num_blocks);
-  make_room(block_drawable_, num_blocks);
-  make_room(block_entries_, num_blocks);
-  weights_.resize(num_classes, 0.0);
-  entries_.resize(num_classes);
-  block_sums_.resize(num_blocks, 0.0);
-  block_drawable_.resize(num_blocks, 0);
+void BlockAliasTable::reserve(std::int64_t new_size) {
+  make_room(weights_, static_cast<std::size_t>(new_size));
+  make_room(entries_, static_cast<std::size_t>(new_size));
 }
 
 void BlockAliasTable::update(VectorView<const std::int64_t> indices,
                              VectorView<const double> weights, std::int64_t new_size) {
   const std::vector<std::int64_t> touched = touched_blocks(indices, new_size);
-  if (new_size > size()) grow(new_size);
-  for (std::int64_t i = 0; i < indices.size; ++i) {
-    weights_[static_cast<std::size_t>(indices[i])] = weights[i];
+  const auto size_of = [&](std::int64_t block, std::int64_t end) {
+    return std::clamp<std::int64_t>(end - block * block_size, 0, block_size);
+  };
+  // All is built aside, so that nothing has changed if memory runs out.
+  std::vector<double> new_weights(touched.size() * static_cast<std::size_t>(block_size));
+  std::vector<AliasEntry> new_entries(new_weights.size());
+  for (std::size_t t = 0; t < touched.size(); ++t) {
+    std::copy_n(weights_.begin() + touched[t] * block_size, size_of(touched[t], size()),
+                new_weights.begin() + static_cast<std::int64_t>(t) * block_size);
   }
-  parallel_for(static_cast<std::int64_t>(touched.size()), get_num_threads(),
-               [&](std::int64_t t, int) { build_block(touched[static_cast<std::size_t>(t)]); });
-  build_top();
+  for (std::int64_t i = 0; i < indices.size; ++i) {
+    const std::int64_t block = indices[i] / block_size;
+    const std::int64_t t =
+        std::lower_bound(touched.begin(), touched.end(), block) - touched.begin();
+    new_weights[static_cast<std::size_t>(t * block_size + indices[i] % block_size)] = weights[i];
+  }
+  std::vector<BlockTotal> totals = block_totals_;
+  totals.resize(static_cast<std::size_t>(blocks_of(new_size)));
+  parallel_for(
+      static_cast<std::int64_t>(touched.size()), get_num_threads(), [&](std::int64_t t, int) {
+        const std::int64_t block = touched[static_cast<std::size_t>(t)];
+        const std::int64_t first = t * block_size;
+        totals[static_cast<std::size_t>(block)] = build_block(
+            {new_weights.data() + first, static_cast<std::size_t>(size_of(block, new_size))},
+            new_entries.data() + first);
+      });
+  Top top = build_top(totals);
+  reserve(new_size);
+
+  // From here on nothing throws.
+  weights_.resize(static_cast<std::size_t>(new_size));
+  entries_.resize(static_cast<std::size_t>(new_size));
+  for (std::size_t t = 0; t < touched.size(); ++t) {
+    const std::int64_t from = static_cast<std::int64_t>(t) * block_size;
+    const std::int64_t to = touched[t] * block_size;
+    const std::int64_t count = size_of(touched[t], new_size);
+    std::copy_n(new_weights.begin() + from, count, weights_.begin() + to);
+    std::copy_n(new_entries.begin() + from, count, entries_.begin() + to);
+  }
+  block_totals_ = std::move(totals);
+  set_top(std::move(top));
 }
 
 }  // namespace manyclass

@@ -20,11 +20,14 @@ void require(bool condition, const Parts&... parts) {
     refuse(parts...);
 }
 
+inline bool is_class(std::int64_t id, std::int64_t limit) {
+  return static_cast<std::uint64_t>(id) < static_cast<std::uint64_t>(limit);
+}
+
 /// Refuses `id` unless it lies in [0, limit); `place` says where it stands, as in "labels[3, 0]".
 template <class... Place>
 void require_class(std::int64_t id, std::int64_t limit, const Place&... place) {
-  require(static_cast<std::uint64_t>(id) < static_cast<std::uint64_t>(limit), place..., " is ", id,
-          ", outside [0, ", limit, ")");
+  require(is_class(id, limit), place..., " is ", id, ", outside [0, ", limit, ")");
 }
 
 }  // namespace manyclass

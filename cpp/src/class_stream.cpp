@@ -132,7 +132,10 @@ void ChunkLabels<T>::load(const ClassStream<T>& stream, const LabelsView& labels
                           const LabelTargets<T>& of_batch, std::int64_t first) {
   targets = of_batch.from(first);
   const std::int64_t begin = of_batch.begin(first);
-  for (std::int64_t e = 0; e < targets.begin(stream.size()); ++e) classes[e] = labels[begin + e];
+  for (std::int64_t e = 0; e < targets.begin(stream.size()); ++e) {
+    classes[e] = labels[begin + e];
+    stream.check_class(classes[e]);
+  }
   stream.logits_of(classes, targets.first, logits);
 }
 

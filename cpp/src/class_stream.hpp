@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "checks.hpp"
 #include "label_targets.hpp"
 #include "manyclass/full_softmax.hpp"
 #include "scratch.hpp"
@@ -42,6 +43,10 @@ class ClassStream {
   std::int64_t size() const { return size_; }    // examples of the chunk
   std::int64_t lanes() const { return lanes_; }  // size() rounded up
   std::int64_t num_segments() const { return num_segments_; }
+  /// Labels were checked, but another thread may write where they are.
+  void check_class(std::int64_t id) const {
+    require_class(id, layer_.weights.num_rows(), "a label that changed during the call");
+  }
   int num_threads() const { return num_threads_; }  // no more than there are segments at most
   static constexpr std::int64_t most_segments = 32;
 

@@ -16,9 +16,10 @@ ExcludedClasses::ExcludedClasses(const LabelsView& excluded, std::int64_t batch,
   ids_ = scratch.take<std::int64_t>(excluded.size());
   begin_ = scratch.take<std::int64_t>(batch);
   end_ = scratch.take<std::int64_t>(batch);
+  std::int64_t last = 0;
   for (std::int64_t i = 0; i < batch; ++i) {
-    const std::int64_t first = excluded.first(i);
-    const std::int64_t last = excluded.first(i + 1);
+    const std::int64_t first = last;
+    last = std::max(first, excluded.first(i + 1));
     for (std::int64_t e = first; e < last; ++e) ids_[e] = excluded[e];
     std::sort(ids_ + first, ids_ + last);
     begin_[i] = first;

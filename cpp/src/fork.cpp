@@ -6,13 +6,15 @@
 
 namespace manyclass {
 
-void in_child_after_fork(void (*action)()) { around_fork(nullptr, nullptr, action); }
+bool in_child_after_fork(void (*action)()) { return around_fork(nullptr, nullptr, action); }
 
-void around_fork([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
+bool around_fork([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
                  [[maybe_unused]] void (*in_child)()) {
 #if defined(__unix__) || defined(__APPLE__)
-  pthread_atfork(before, in_parent, in_child);
-#endif  // elsewhere there is no fork
+  return pthread_atfork(before, in_parent, in_child) == 0;
+#else  // there is no fork
+  return true;
+#endif
 }
 
 }  // namespace manyclass

@@ -15,7 +15,7 @@ struct AllForkSafeMutexes {
 
   static AllForkSafeMutexes& get() {
     static AllForkSafeMutexes* const all = [] {
-      around_fork(before_fork, in_parent, in_child);
+      if (!around_fork(before_fork, in_parent, in_child)) throw std::bad_alloc();
       return new AllForkSafeMutexes;
     }();
     return *all;

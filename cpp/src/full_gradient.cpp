@@ -58,7 +58,9 @@ EntryGroups FullGradient<T>::group_labels(std::int64_t first, Scratch& scratch) 
   const std::int64_t count = targets_.begin(first + stream_.size()) - begin;
   auto* positions = scratch.take<std::int64_t>(count);
   for (std::int64_t e = 0; e < count; ++e) {
-    positions[e] = layer_.weights.position(examples_.labels[begin + e]);
+    const std::int64_t id = examples_.labels[begin + e];
+    stream_.check_class(id);
+    positions[e] = layer_.weights.position(id);
   }
   return group_entries(positions, count, layer_.weights.num_rows(), scratch);
 }

@@ -33,22 +33,23 @@ SampledValues in_batch_candidates(MatrixView<const std::int64_t> labels,
   SampledValues values;
   values.sampled_candidates = distinct_classes(labels);
   const std::vector<std::int64_t>& ids = values.sampled_candidates;
-  if (update) frequencies.update(labels, argument);
   std::vector<double> p(ids.size());
+  values.sampled_expected_count.reserve(ids.size());
+  values.true_expected_count.reserve(static_cast<std::size_t>(labels.rows * labels.cols));
+  if (update) frequencies.update(labels, argument);  // with all memory taken
   frequencies.probabilities({ids.data(), static_cast<std::int64_t>(ids.size())}, p);
 
   const std::int64_t others = std::max<std::int64_t>(labels.rows - 1, 1);
   const auto num_draws = static_cast<double>(others * labels.cols);
-  values.sampled_expected_count.reserve(ids.size());
   for (std::size_t k = 0; k < ids.size(); ++k) {
     require(p[k] > 0.0, argument, " holds the class ", ids[k],
             ", whose frequency is 0; a class that occurs must have a frequency above zero");
     values.sampled_expected_count.push_back(expected_count(p[k], num_draws));
   }
-  values.true_expected_count.reserve(static_cast<std::size_t>(labels.rows * labels.cols));
   for (std::int64_t i = 0; i < labels.rows; ++i) {
     for (std::int64_t j = 0; j < labels.cols; ++j) {
       const auto place = std::lower_bound(ids.begin(), ids.end(), labels.row(i)[j]);
+      require(place != ids.end(), argument, " changed during the call");
       const auto k = static_cast<std::size_t>(place - ids.begin());
       values.true_expected_count.push_back(values.sampled_expected_count[k]);
     }

@@ -32,8 +32,8 @@ IndexedSlices<T> sum_rows(VectorView<const std::int64_t> indices, MatrixView<con
   Scratch scratch;
   auto* positions = scratch.take<std::int64_t>(indices.size);
   for (std::int64_t i = 0; i < indices.size; ++i) {
-    require_class(indices[i], num_rows, "indices[", i, "]");
-    positions[i] = indices[i];
+    const std::int64_t row = positions[i] = indices[i];
+    require_class(row, num_rows, "indices[", i, "]");
   }
   const EntryGroups groups = group_entries(positions, indices.size, num_rows, scratch);
   IndexedSlices<T> result;

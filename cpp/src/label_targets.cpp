@@ -19,9 +19,11 @@ LabelTargets<T> make_targets(const Examples<T>& examples, Scratch& scratch) {
   std::fill_n(first, size + 1, labels.size());
   std::fill_n(divisors, size, T{1});
   std::fill_n(totals, size, T{0});
+  std::int64_t end = 0;
   for (std::int64_t i = 0; i < labels.batch(); ++i) {
-    first[i] = labels.first(i);
-    const std::int64_t end = labels.first(i + 1);
+    first[i] = end;
+    // Never falling and ending with all labels, whatever another thread writes to row splits.
+    end = i + 1 < labels.batch() ? std::max(end, labels.first(i + 1)) : labels.size();
     double total = 0.0;
     for (std::int64_t e = first[i]; e < end; ++e) {
       owners[e] = i;

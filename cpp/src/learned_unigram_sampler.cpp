@@ -57,7 +57,8 @@ void LearnedUnigramSampler::learn(MatrixView<const std::int64_t> true_classes) {
   for (std::int64_t i = 0; i < true_classes.rows; ++i) {
     for (std::int64_t j = 0; j < true_classes.cols; ++j) {
       if (tree_.total() == WeightTree::most_total) return;
-      tree_.increment(true_classes.row(i)[j]);
+      const std::int64_t id = true_classes.row(i)[j];
+      if (is_class(id, num_classes())) tree_.increment(id);  // checked, but another may write there
     }
   }
 }

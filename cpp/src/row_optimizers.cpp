@@ -62,6 +62,7 @@ class RowWalk {
 
   void apply(const RowStep<T>& step, std::int64_t i) const {
     const std::int64_t row = update_.indices[i];
+    if (!is_class(row, update_.variable.rows)) return;  // checked, but another may write there
     std::array<ComputeType<T>*, most_state_tables> state{};
     for (std::size_t s = 0; s < num_states_; ++s) state[s] = update_.state[s].row(row);
     step.update(update_.values.row(i), update_.variable.row(row), state.data(),

@@ -140,6 +140,12 @@ void Sampler::check_sample(const LabelsView& true_classes, std::int64_t num_samp
   check_labels(true_classes, num_classes(), argument);
 }
 
+// Labels were checked, but another thread may write where they are.
+std::int64_t Sampler::still_class(std::int64_t id) const {
+  require_class(id, num_classes(), "a true class that changed during the call");
+  return id;
+}
+
 void Sampler::count_probabilities(std::span<const std::int64_t> ids, float* p) const {
   for (std::size_t i = 0; i < ids.size(); ++i) p[i] = count_probability(ids[i]);
 }
@@ -148,10 +154,12 @@ void Sampler::add_counts(std::span<const std::int64_t> ids, std::int64_t num_sam
                          std::int64_t num_draws, std::vector<float>& counts) const {
   const std::size_t first = counts.size();
   counts.resize(first + ids.size());
+  std::int64_t batch[counts_per_batch];
   float p[counts_per_batch];
   for (std::size_t i = 0; i < ids.size(); i += counts_per_batch) {
     const std::size_t size = std::min(counts_per_batch, ids.size() - i);
-    count_probabilities(ids.subspan(i, size), p);
+    for (std::size_t k = 0; k < size; ++k) batch[k] = still_class(ids[i + k]);
+    count_probabilities({batch, size}, p);
     expected_counts({p, size}, num_sampled, num_draws, counts.data() + first + i);
   }
 }
@@ -159,7 +167,8 @@ void Sampler::add_counts(std::span<const std::int64_t> ids, std::int64_t num_sam
 void Sampler::add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
                          std::int64_t num_draws, std::vector<double>& counts) const {
   for (const std::int64_t id : ids) {
-    counts.push_back(expected_count(probability_of(id), num_sampled, num_draws));
+    const double p = probability_of(still_class(id));
+    counts.push_back(expected_count(p, num_sampled, num_draws));
   }
 }
 

@@ -77,7 +77,9 @@ void StreamingFrequencies::update(MatrixView<const std::int64_t> labels,
   state_.total = state_.total * left_after(size) + static_cast<double>(size);
   for (std::int64_t i = 0; i < labels.rows; ++i) {
     for (std::int64_t j = 0; j < labels.cols; ++j) {
-      const auto c = static_cast<std::size_t>(labels.row(i)[j]);
+      const std::int64_t id = labels.row(i)[j];
+      if (!is_class(id, num_classes())) continue;  // checked, but another may write there
+      const auto c = static_cast<std::size_t>(id);
       state_.counts[c] = count_now(c) + 1.0;
       if (!state_.seen_at.empty()) state_.seen_at[c] = state_.num_labels;
     }

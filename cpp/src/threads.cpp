@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <system_error>
+#include <new>
 #include <thread>
 
 #include "checks.hpp"
@@ -131,7 +131,7 @@ class Pool {
     for (; size_ < wanted; ++size_) {
       try {
         std::thread([this] { serve(); }).detach();
-      } catch (const std::system_error&) {
+      } catch (const std::exception&) {  // no thread, or no memory to ask for one
         return;
       }
     }
@@ -186,15 +186,16 @@ class Pool {
 // it gets a new pool and leaves the old one, whose mutex may be held for ever, alone.
 std::atomic<Pool*> the_pool{nullptr};
 
-Pool& pool() {
-  static const bool registered = (in_child_after_fork([] { the_pool.store(nullptr); }), true);
-  static_cast<void>(registered);
+// Null if there is no memory for one.
+Pool* pool() {
+  static const bool forkable = in_child_after_fork([] { the_pool.store(nullptr); });
+  if (!forkable) return nullptr;
   Pool* found = the_pool.load(std::memory_order_acquire);
-  if (found != nullptr) return *found;
-  auto* made = new Pool;
-  if (the_pool.compare_exchange_strong(found, made)) return *made;
+  if (found != nullptr) return found;
+  auto* made = new (std::nothrow) Pool;
+  if (made == nullptr || the_pool.compare_exchange_strong(found, made)) return made;
   delete made;
-  return *found;
+  return found;
 }
 
 int number_from_environment(const char* name) {
@@ -256,17 +257,19 @@ void poll_interrupt() {
 }
 
 void call_threads(int num_threads) {
-  if (num_threads > 1 && in_job == nullptr) pool().call(num_threads - 1);
+  if (num_threads <= 1 || in_job != nullptr) return;
+  if (Pool* threads = pool()) threads->call(num_threads - 1);
 }
 
 void detail::run_tasks(std::int64_t count, int num_threads, Task task, void* context) {
   const auto threads = static_cast<int>(std::min<std::int64_t>(num_threads, count));
-  if (threads <= 1 || in_job != nullptr) {
+  Pool* helpers = threads > 1 && in_job == nullptr ? pool() : nullptr;
+  if (helpers == nullptr) {
     for (std::int64_t index = 0; index < count; ++index) task(context, index, 0);
     return;
   }
   Job job{count, threads - 1, task, context};
-  pool().run(job);
+  helpers->run(job);
   if (job.error) std::rethrow_exception(job.error);
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "manyclass/samplers.hpp"
+#include "manyclass/threads.hpp"
 #include "weight_checks.hpp"
 
 namespace manyclass {
@@ -42,6 +43,7 @@ std::vector<float> unigram_weights(VectorView<const T> counts, const UnigramOpti
   std::vector<float> weights(static_cast<std::size_t>(num_reserved));
   weights.reserve(static_cast<std::size_t>(num_classes));
   for (std::int64_t k = 0; k < counts.size; ++k) {
+    if (k % (1 << 16) == 0) poll_interrupt();
     const auto count = static_cast<float>(counts[k]);
     check_weight(count, k, most_weight, argument);
     if ((num_reserved + k) % options.num_shards != options.shard) continue;

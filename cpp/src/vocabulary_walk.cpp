@@ -42,8 +42,8 @@ VocabularyWalk::VocabularyWalk(std::int64_t num_classes, std::int64_t max_candid
 void VocabularyWalk::add(std::int64_t label) {
   std::uint64_t& word = seen_[static_cast<std::size_t>(label / 64)];
   if ((word & bit_of(label)) != 0) return;
+  classes_.push_back(label);  // first: a bit without its class would never be taken back
   word |= bit_of(label);
-  classes_.push_back(label);
 }
 
 void VocabularyWalk::forget_after(std::size_t size) {

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypedDict, overload
 
 import numpy as np
@@ -258,6 +258,7 @@ def apply_row_updates(
     learning_rate: float,
     clip_norm: float | None,
     num_threads: int,
+    count: Callable[[], None],
 ) -> None: ...
 def sampled_softmax_train_step(
     weights: Table,
@@ -276,4 +277,5 @@ def sampled_softmax_train_step(
     biases_state: list[list[Array]],
     learning_rate: float,
     clip_norm: float | None,
+    count: Callable[[], None],
 ) -> tuple[Array, Array]: ...

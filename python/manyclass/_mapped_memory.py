@@ -1,17 +1,30 @@
-"""What the system is told about the next reads of tables that lie in mapped files.
+"""Mapped memory, and what the system is told about the next reads of tables that lie in it.
 
-By default it reads ahead around every page that is touched: of weights larger than memory a few
-steps, whose rows lie anywhere, would bring in nearly all. A pass over all classes does want that.
+By default the system reads ahead around every page that is touched: of weights larger than memory
+a few steps, whose rows lie anywhere, would bring in nearly all. A pass over all classes does want
+that.
 """
 
 from __future__ import annotations
 
+import errno
 import mmap
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from manyclass._arrays import Array
+
+
+def map_memory(file: int, size: int, **options: Any) -> mmap.mmap:
+    """Return what `mmap.mmap` returns; where there is no memory for it, raise MemoryError."""
+    try:
+        return mmap.mmap(file, size, **options)
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError(f"cannot map {size} bytes") from error
+        raise
 
 
 class MappedMemory:

@@ -11,6 +11,7 @@ import numpy as np
 
 from manyclass import _core
 from manyclass._arrays import Array, as_array, as_table
+from manyclass._mapped_memory import map_memory
 
 # What a rule keeps: names, and whether a table has one number a row or the variable's shape.
 StateTables: TypeAlias = Sequence[tuple[str, bool]]
@@ -23,9 +24,9 @@ _ROWS_A_COPY = 2**14
 class VariableStates:
     """The state of each array that has been updated, told apart by its memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Mapping[tuple[Any, ...], tuple[Array, State]] | None = None) -> None:
         # A variable is kept beside its state, so that its memory cannot become another's.
-        self._kept: dict[tuple[Any, ...], tuple[Array, State]] = {}
+        self._kept: dict[tuple[Any, ...], tuple[Array, State]] = dict(kept or {})
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -47,6 +48,14 @@ class VariableStates:
         if state:
             self._kept[memory_of(variable)] = variable, state
 
+    def with_states(self, variables: Sequence[Array], states: Sequence[State]) -> VariableStates:
+        """Return these and the states of some arrays; the same object if it has them already."""
+        pairs = zip(variables, states, strict=True)
+        new = {memory_of(array): (array, state) for array, state in pairs if state}
+        if all(key in self._kept and self._kept[key][1] is new[key][1] for key in new):
+            return self
+        return VariableStates({**self._kept, **new})
+
 
 def new_table(variable: Array, one_a_row: bool) -> Array:
     """Return zeros for a variable: a table that takes memory where it is written, and only there.
@@ -60,7 +69,7 @@ def new_table(variable: Array, one_a_row: bool) -> Array:
         return np.zeros(shape, dtype)
     # Not reserved: state of a table larger than memory may be, as long as few rows are touched.
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
-    memory = mmap.mmap(-1, size, flags=flags)
+    memory = map_memory(-1, size, flags=flags)
     memory.madvise(mmap.MADV_NOHUGEPAGE)
     return np.frombuffer(memory, dtype).reshape(shape)
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from manyclass._arrays import Array
+from manyclass._mapped_memory import map_memory
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
@@ -62,7 +63,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         size = file.seek(0, 2)
         if size <= _LENGTH_BYTES:
             raise ValueError(f"{path} has {size} bytes; it is no safetensors file, or truncated")
-        memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+        memory = map_memory(file.fileno(), size, access=mmap.ACCESS_READ)
     start = _LENGTH_BYTES + int.from_bytes(memory[:_LENGTH_BYTES], "little")
     if start > size:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -182,7 +183,11 @@ class SampledSoftmax(SavedLayer):
         weights, biases = shards_of(self.weights), shards_of(self.biases)
 
         def apply(
-            rule: _core.RowRule, states: StateArrays, learning_rate: float, clip_norm: float | None
+            rule: _core.RowRule,
+            states: StateArrays,
+            learning_rate: float,
+            clip_norm: float | None,
+            count: Callable[[], None],
         ) -> tuple[Array, Array]:
             return _core.sampled_softmax_train_step(
                 *arguments,
@@ -193,6 +198,7 @@ class SampledSoftmax(SavedLayer):
                 states[len(weights) :],
                 learning_rate,
                 clip_norm,
+                count,
             )
 
         return optimizer._step_with(weights + biases, apply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from manyclass import _core
@@ -232,30 +233,41 @@ class RowOptimizer(ABC):
         threads = thread_argument(num_threads)
 
         def apply(
-            rule: _core.RowRule, states: StateArrays, learning_rate: float, clip_norm: float | None
+            rule: _core.RowRule,
+            states: StateArrays,
+            learning_rate: float,
+            clip_norm: float | None,
+            count: Callable[[], None],
         ) -> None:
             updates = [
                 (variable, state, indices, values, place)
                 for (variable, indices, values, place), state in zip(parts, states, strict=True)
             ]
-            _core.apply_row_updates(rule, updates, learning_rate, clip_norm, threads)
+            _core.apply_row_updates(rule, updates, learning_rate, clip_norm, threads, count)
 
         self._step_with([part[0] for part in parts], apply)
 
     def _step_with(
         self,
         variables: list[Array],
-        apply: Callable[[_core.RowRule, StateArrays, float, float | None], _Result],
+        apply: Callable[
+            [_core.RowRule, StateArrays, float, float | None, Callable[[], None]], _Result
+        ],
     ) -> _Result:
-        """Have ``apply(rule, states, learning_rate, clip_norm)`` take one step on variables."""
+        """Have ``apply(rule, states, learning_rate, clip_norm, count)`` take a step on variables.
+
+        The core calls ``count`` with the last row written. Python runs no signal handler from there
+        to the end of ``count``, which is no Python code: Ctrl-C finds whole steps.
+        """
         rule = self._rule()
         states = [self._states.of(variable, rule.state_tables()) for variable in variables]
         arrays: StateArrays = [list(state.values()) for state in states]
-        result = apply(rule, arrays, self._rate_now(), self._clip_norm)
-        for variable, state in zip(variables, states, strict=True):
-            self._states.keep(variable, state)
-        self.iterations += 1
-        return result
+        rate = self._rate_now()
+        after = {
+            "iterations": self.iterations + 1,
+            "_states": self._states.with_states(variables, states),
+        }
+        return apply(rule, arrays, rate, self._clip_norm, partial(self.__dict__.update, after))
 
     def _rate_now(self) -> float:
         rate = self._learning_rate

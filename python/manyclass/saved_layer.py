@@ -119,6 +119,10 @@ class SavedLayer(OutputLayer):
             the sampler or the optimizer is of another kind. Nothing is changed then.
         OSError
             If the file cannot be read.
+
+        Notes
+        -----
+        After Ctrl-C in the middle, restore again: tables may be copied in part.
         """
         checkpoint = read_checkpoint(path)
         with checkpoint.errors_named():

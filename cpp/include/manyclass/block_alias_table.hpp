@@ -27,7 +27,7 @@ class BlockAliasTable {
 
   /// Gives class indices[i] the weight weights[i] (the last one, if repeated) and grows to
   /// `new_size`, where classes not named have weight 0. Rebuilds the blocks touched and the table
-  /// over the blocks. `drawable_after` must be above zero.
+  /// over the blocks. `drawable_after` must be above zero. Nothing changes if it throws.
   void update(VectorView<const std::int64_t> indices, VectorView<const double> weights,
               std::int64_t new_size);
 
@@ -56,14 +56,26 @@ class BlockAliasTable {
   std::int64_t num_blocks() const { return blocks_of(size()); }
   std::vector<std::int64_t> touched_blocks(VectorView<const std::int64_t> indices,
                                            std::int64_t new_size) const;
-  void grow(std::int64_t new_size);
-  void build_block(std::int64_t block);
-  void build_top();
+  void reserve(std::int64_t new_size);
+
+  /// A block's sum and the number of its weights above zero.
+  struct BlockTotal {
+    double sum;
+    std::int64_t drawable;
+  };
+  /// The table over the blocks.
+  struct Top {
+    std::vector<AliasEntry> entries;
+    double total;
+    std::int64_t num_drawable;
+  };
+  static BlockTotal build_block(std::span<const double> weights, AliasEntry* entries);
+  static Top build_top(const std::vector<BlockTotal>& totals);
+  void set_top(Top top);
 
   std::vector<double> weights_;
   std::vector<AliasEntry> entries_;
-  std::vector<double> block_sums_;
-  std::vector<std::int64_t> block_drawable_;
+  std::vector<BlockTotal> block_totals_;
   std::vector<AliasEntry> block_entries_;
   double total_ = 0.0;
   std::int64_t num_drawable_ = 0;

@@ -12,11 +12,12 @@
 
 namespace manyclass {
 
-/// Unique candidates that a step is to draw. A `seed` restarts the sampler's stream there.
+/// Candidates that a step is to draw. A `seed` restarts the sampler's stream there.
 struct CandidateDraw {
   Sampler& sampler;
   std::int64_t num_sampled;
   std::optional<Seed> seed{};
+  bool unique = true;
 };
 
 using Candidates = std::variant<SampledValuesView, CandidateDraw>;
@@ -24,22 +25,24 @@ using Candidates = std::variant<SampledValuesView, CandidateDraw>;
 /// What `Sampler::sample` draws for a step that may yet be refused. Unless it is kept, the sampler
 /// is then as before: it has learned nothing, and its stream is where it was, if no other call has
 /// moved it meanwhile.
-class TentativeSample {
+template <class T>
+class TentativeSampleOf {
  public:
   /// Throws as `Sampler::sample`. `true_classes` must stay as they are until `keep`.
-  TentativeSample(const CandidateDraw& draw, const LabelsView& true_classes,
-                  std::string_view argument = "true_classes");
+  TentativeSampleOf(const CandidateDraw& draw, const LabelsView& true_classes,
+                    std::string_view argument = "true_classes");
 
-  const SampledValues& values() const { return values_; }
+  const SampledValuesOf<T>& values() const { return values_; }
   /// Call once, when nothing can be refused any more. Hands the values over.
-  SampledValues keep();
+  SampledValuesOf<T> keep();
 
  private:
   Sampler& sampler_;
   LabelsView true_classes_;
   Sampler::Stretch stretch_;
-  SampledValues values_;
+  SampledValuesOf<T> values_;
 };
+using TentativeSample = TentativeSampleOf<float>;
 
 /// Calls `step(values)` with the candidates. If they are drawn, shapes are checked before, and the
 /// sampler stays as it was if the step throws. Returns what was drawn, nothing of given ones.

@@ -1,6 +1,7 @@
 // The true classes of a batch.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -28,9 +29,11 @@ class LabelsView {
   bool is_ragged() const { return row_splits_.data != nullptr; }
   std::int64_t batch() const { return batch_; }
   std::int64_t size() const { return ids_.rows * ids_.cols; }
-  /// `first(batch())` is `size()`.
+  /// `first(batch())` is `size()`. Within [0, size()] even if the row splits, once checked, are
+  /// written by another thread.
   std::int64_t first(std::int64_t example) const {
-    return is_ragged() ? row_splits_[example] : example * ids_.cols;
+    return is_ragged() ? std::clamp<std::int64_t>(row_splits_[example], 0, size())
+                       : example * ids_.cols;
   }
   std::int64_t operator[](std::int64_t label) const {
     return ids_.row(label / ids_.cols)[label % ids_.cols];

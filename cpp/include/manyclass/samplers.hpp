@@ -27,6 +27,9 @@ struct SampledValuesOf {
 };
 using SampledValues = SampledValuesOf<float>;
 
+template <class T>
+class TentativeSampleOf;
+
 /// A distribution over classes 0 .. num_classes - 1 and a place in a random stream.
 ///
 /// All calls are safe from many threads at once; each takes its own stretch of the stream.
@@ -96,7 +99,8 @@ class Sampler {
 
  private:
   friend class MixtureSampler;  // draws from its parts
-  friend class TentativeSample;
+  template <class T>
+  friend class TentativeSampleOf;
 
   /// The part of the stream that a call uses: put back in the end, if the call has not kept it
   /// and no other has moved the stream meanwhile.
@@ -121,6 +125,7 @@ class Sampler {
   std::vector<std::shared_lock<ForkSafeMutex>> hold_still() const;
   void check_sample(const LabelsView& true_classes, std::int64_t num_sampled, bool unique,
                     std::string_view argument) const;
+  std::int64_t still_class(std::int64_t id) const;
   void add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,
                   std::int64_t num_draws, std::vector<float>& counts) const;
   void add_counts(std::span<const std::int64_t> ids, std::int64_t num_sampled,

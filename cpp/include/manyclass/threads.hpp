@@ -42,7 +42,8 @@ void run_tasks(std::int64_t count, int num_threads, Task task, void* context);
 /// two calls only if they do not run at once: it chooses scratch memory.
 ///
 /// Nested calls run in the calling thread. The first exception of a task reaches the caller after
-/// all running tasks have ended; tasks not begun by then are dropped.
+/// all running tasks have ended; tasks not begun by then are dropped. Only tasks throw: where there
+/// is no memory for threads, or the system gives none, the caller does the work.
 template <class F>
 void parallel_for(std::int64_t count, int num_threads, F&& task) {
   using Body = std::remove_reference_t<F>;
