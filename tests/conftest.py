@@ -13,6 +13,8 @@ settings.register_profile(
     max_examples=100,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# On an emulated processor, where everything takes long: --hypothesis-profile emulated.
+settings.register_profile("emulated", settings.get_profile("manyclass"), max_examples=5)
 settings.load_profile("manyclass")
 
 # Read when SciPy is imported: without it scikit-learn skips its check of array API dispatch.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import LabelEncoder
@@ -45,7 +47,9 @@ def check_labels(labels: Array) -> None:
     ValueError
         If they are fractions or of a kind that has no order.
     """
-    kind = type_of_target(labels, input_name="y")
+    with warnings.catch_warnings():  # scikit-learn 1.7's `type_of_target` does mind
+        warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)
+        kind = type_of_target(labels, input_name="y")
     if kind not in ("binary", "multiclass"):
         raise ValueError(f"Unknown label type: y is {kind}; it must have a class for each example")
 
