@@ -15,11 +15,14 @@ An idle machine is needed: OpenMP's barriers, PyTorch's, lose far more to a busy
 others do. The share of the processors that others took is measured, written and, if it matters,
 complained about. PyTorch's compiled form needs a C++ compiler.
 
+With `--compute-dtype bfloat16` products are computed in that: manyclass's, and, by autocast, those
+of PyTorch's forms that leave gradients to it; manyclass in float32 is measured beside them.
+
 Prints Markdown tables of medians and ratios, writes JSON and a bar chart. Peers that are not
 installed are left out and named (`python -m pip install '.[bench]'` brings them).
 
     python bench/compare.py [--threads 2] [--shapes 256x1024x128 …] [--peers TensorFlow …]
-        [--json PATH] [--png PATH]
+        [--compute-dtype bfloat16] [--json PATH] [--png PATH]
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from tqdm import tqdm
 
 import manyclass as mc
 from machine import OtherLoad, describe, summary, warn_if_busy
-from peers import PEERS, installed, make_step, packages
+from peers import BFLOAT16_PEERS, PEERS, Peers, installed, make_step, packages
 from peers.problem import Problem, Result, Shape, Step, make_problem, make_table
 from turns import Timing, Turns
 
@@ -55,7 +58,7 @@ BEST_OF = {
     "PyTorch, the faster of eager and compiled": ("PyTorch eager", "PyTorch compiled"),
     "PyTorch, the fastest of three": ("PyTorch eager", "PyTorch compiled", "PyTorch closed form"),
 }
-TOLERANCE = 1e-5
+TOLERANCE = {"float32": 1e-5, "bfloat16": 5e-2}
 
 Means = dict[str, dict[str, float]]
 
@@ -79,6 +82,11 @@ class Measured(NamedTuple):
         return ratios
 
 
+def peers_of(compute_dtype: str) -> Peers:
+    """Return who computes in it."""
+    return PEERS if compute_dtype == "float32" else BFLOAT16_PEERS
+
+
 def error(actual: np.ndarray, expected: np.ndarray) -> float:
     """Return the largest error, relative to the largest entry."""
     return float(np.abs(actual - expected).max() / np.abs(expected).max())
@@ -97,14 +105,14 @@ def errors(actual: Result, expected: Result) -> dict[str, float]:
     }
 
 
-def check(problem: Problem, steps: dict[str, Step]) -> None:
+def check(problem: Problem, steps: dict[str, Step], tolerance: float) -> None:
     """Compare all with manyclass on the same candidates; exit if one differs."""
     sampler = mc.LogUniformSampler(problem.num_classes, seed=5)
     sampled = sampler.sample(problem.labels[0], problem.num_sampled)
     expected = steps[OURS].compute(0, sampled)
     for name, step in steps.items():
         for part, value in errors(step.compute(0, sampled), expected).items():
-            if not value <= TOLERANCE:
+            if not value <= tolerance:
                 raise SystemExit(f"{name} and {OURS} differ in {part}: {value:.1e}")
 
 
@@ -112,8 +120,9 @@ def measure(shape: Shape, args: argparse.Namespace, names: list[str], bar: tqdm[
     """Check and time one shape."""
     table = make_table(args.num_classes, shape.dim)
     problem = make_problem(table, shape.batch, shape.candidates)
-    steps = {name: make_step(name, problem, args.threads) for name in names}
-    check(problem, steps)
+    peers = peers_of(args.compute_dtype)
+    steps = {name: make_step(name, problem, args.threads, peers) for name in names}
+    check(problem, steps, TOLERANCE[args.compute_dtype])
     load = OtherLoad()
     timings = Turns(args.rounds, args.block).time(
         {name: step.run for name, step in steps.items()}, len(problem.labels), bar.update
@@ -199,6 +208,7 @@ def parse() -> argparse.Namespace:
     add("--shapes", type=Shape.parse, nargs="+", default=MAIN_SHAPES + ODD_SHAPES)
     add("--peers", choices=list(PEERS), nargs="*", default=list(PEERS), metavar="PEER")
     add("--num-classes", type=int, default=10**6)
+    add("--compute-dtype", choices=list(TOLERANCE), default="float32", help="of products")
     add("--threads", type=int, default=2, help="of each (default 2)")
     add("--rounds", type=int, default=Turns().rounds, help="blocks of each (default 10)")
     add("--block", type=float, default=Turns().block, help="seconds (default 0.2)")
@@ -214,7 +224,8 @@ def report(
     return {
         "machine": describe(packages),
         "settings": {
-            key: getattr(args, key) for key in ("num_classes", "threads", "rounds", "block")
+            key: getattr(args, key)
+            for key in ("num_classes", "compute_dtype", "threads", "rounds", "block")
         },
         "shapes": [
             {
@@ -238,7 +249,9 @@ def show(
     if len(names) > 1:
         print_means(means_by_group(measured))
     software = summary(packages)
-    print(f"\n{args.num_classes:,} classes, float32, {args.threads} threads; {software}")
+    print(
+        f"\n{args.num_classes:,} classes, {args.compute_dtype}, {args.threads} threads; {software}"
+    )
     warn_if_busy(max(one.other_load for one in measured))
     if args.json:
         args.json.write_text(json.dumps(report(args, packages, measured), indent=1), "utf-8")
@@ -250,8 +263,10 @@ def show(
 
 def main() -> None:
     args = parse()
-    wanted = [name for name in PEERS if name in {OURS, *args.peers}]
-    names = [name for name in wanted if installed(name)]
+    peers = peers_of(args.compute_dtype)
+    ours = [name for name in peers if name.startswith(OURS)]
+    wanted = [name for name in peers if name in {*ours, *args.peers}]
+    names = [name for name in wanted if installed(name, peers)]
     if missing := [name for name in wanted if name not in names]:
         print(f"not installed, left out: {', '.join(missing)}\n")
 
@@ -262,7 +277,7 @@ def main() -> None:
             measured.append(measure(shape, args, names, bar))
             gc.collect()  # the tables of TensorFlow's variables are in a cycle
 
-    show(args, names, packages(names), measured)
+    show(args, names, packages(names, peers), measured)
 
 
 if __name__ == "__main__":

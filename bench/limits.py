@@ -46,6 +46,8 @@ SHAPES = [
 PRODUCTS = ("logits", "grad_inputs", "grad_candidates")
 # The flags that machine_limits.cpp is compiled with for a target.
 FLAGS = {
+    "x86-64-v4-amx": ["-march=x86-64-v4"],  # the same in float32
+    "x86-64-v4-bf16": ["-march=x86-64-v4"],
     "x86-64-v4": ["-march=x86-64-v4"],
     "x86-64-v3": ["-march=x86-64-v3"],
     "x86-64-v2": ["-march=x86-64-v2"],

@@ -9,7 +9,15 @@ import manyclass as mc
 from child_process import run_child
 
 TARGETS = mc.show_config()["targets"]
-KNOWN = ("x86-64-v4", "x86-64-v3", "x86-64-v2", "generic", "reference")
+KNOWN = (
+    "x86-64-v4-amx",
+    "x86-64-v4-bf16",
+    "x86-64-v4",
+    "x86-64-v3",
+    "x86-64-v2",
+    "generic",
+    "reference",
+)
 
 # Prints the losses, gradients and updates of a few steps as one line of numbers.
 STEPS = """

@@ -23,6 +23,13 @@ PEERS: Peers = {
     "PyTorch closed form": ("torch_step", "ClosedFormStep", "torch"),
     "NumPy": ("numpy_step", "NumpyStep", "numpy"),
 }
+# The same with products in bfloat16, where a peer has them.
+BFLOAT16_PEERS: Peers = {
+    "manyclass": ("manyclass_step", "ManyclassBfloat16Step", "manyclass"),
+    "manyclass float32": PEERS["manyclass"],
+    "PyTorch eager": ("torch_step", "EagerBfloat16Step", "torch"),
+    "PyTorch compiled": ("torch_step", "CompiledBfloat16Step", "torch"),
+}
 
 
 def installed(name: str, peers: Peers = PEERS) -> bool:
@@ -35,8 +42,8 @@ def packages(names: Iterable[str], peers: Peers = PEERS) -> list[str]:
     return list(dict.fromkeys(peers[name][2] for name in names))
 
 
-def make_step(name: str, problem: Problem, num_threads: int) -> Step:
+def make_step(name: str, problem: Problem, num_threads: int, peers: Peers = PEERS) -> Step:
     """Return the peer's step; the peer is imported now, if it has not been."""
-    module, step, _ = PEERS[name]
+    module, step, _ = peers[name]
     made: Step = getattr(importlib.import_module(f"peers.{module}"), step)(problem, num_threads)
     return made

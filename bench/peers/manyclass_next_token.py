@@ -12,7 +12,14 @@ from peers.problem import Array
 class ManyclassTrainer:
     """Takes steps on the model's own arrays."""
 
-    def __init__(self, model: Model, learning_rate: float, initial: float, threads: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        learning_rate: float,
+        initial: float,
+        threads: int,
+        compute_dtype: str | None = None,
+    ) -> None:
         self.model = model
         self.threads = threads
         self.optimizer = mc.Adagrad(learning_rate, initial_accumulator_value=initial)
@@ -23,6 +30,7 @@ class ManyclassTrainer:
             optimizer=mc.Adagrad(learning_rate, initial_accumulator_value=initial),
             weights=model.weights,
             biases=model.biases,
+            compute_dtype=compute_dtype,
         )
 
     def step(self, context: Array, labels: Array, sampled: mc.SampledValues) -> None:

@@ -11,6 +11,8 @@ Output = tuple[Array, mc.Gradients]
 class ManyclassStep:
     """`manyclass.sampled_softmax_loss_and_grad` with a sampler that is kept."""
 
+    compute_dtype: str | None = None
+
     def __init__(self, problem: Problem, num_threads: int) -> None:
         self.problem = problem
         self.num_threads = num_threads
@@ -25,6 +27,7 @@ class ManyclassStep:
             self.problem.num_classes,
             sampled_values=sampled,
             sampler=self.sampler if sampled is None else None,
+            compute_dtype=self.compute_dtype,
             num_threads=self.num_threads,
         )
 
@@ -40,3 +43,9 @@ class ManyclassStep:
         slices = (gradients.weights, gradients.biases)
         tables = sum(part.values.nbytes + part.indices.nbytes for part in slices)
         return int(loss.nbytes + gradients.inputs.nbytes + tables)
+
+
+class ManyclassBfloat16Step(ManyclassStep):
+    """Products in bfloat16."""
+
+    compute_dtype = "bfloat16"

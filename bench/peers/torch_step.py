@@ -4,11 +4,15 @@
 * compiled: the same through `torch.compile`, loss and gradients in one graph (`torch.func`);
 * closed form: eager, but the gradients are written out and all that can be is done in place.
 
+The first two in bfloat16 as well, by `torch.autocast`.
+
 Candidates are drawn with repetition, which spares PyTorch the search for others in their place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +49,9 @@ class Output(NamedTuple):
 
     loss: Tensor
     gradients: Gathered
+
+
+Losses = Callable[[Gathered, Corrections], Tensor]
 
 
 class _TorchStep:
@@ -118,7 +125,13 @@ def losses(gathered: Gathered, corrections: Corrections) -> Tensor:
     return functional.cross_entropy(logits, torch.zeros_like(labels), reduction="none")
 
 
-def losses_and_gradients(gathered: Gathered, corrections: Corrections) -> Output:
+def losses_in_bfloat16(gathered: Gathered, corrections: Corrections) -> Tensor:
+    """Return the same with the products of matrices in bfloat16, forward and backward."""
+    with torch.autocast("cpu", torch.bfloat16):
+        return losses(gathered, corrections).float()
+
+
+def losses_and_gradients(losses: Losses, gathered: Gathered, corrections: Corrections) -> Output:
     """Return the losses and the gradients of their sum, in a form that compiles to one graph."""
 
     def total(gathered: Gathered) -> tuple[Tensor, Tensor]:
@@ -132,9 +145,11 @@ def losses_and_gradients(gathered: Gathered, corrections: Corrections) -> Output
 class EagerStep(_TorchStep):
     """Autograd."""
 
+    losses: Losses = staticmethod(losses)
+
     def _step(self, gathered: Gathered, corrections: Corrections) -> Output:
         leaves = Gathered(*(tensor.detach().requires_grad_() for tensor in gathered))
-        loss = losses(leaves, corrections)
+        loss = self.losses(leaves, corrections)
         gradients = torch.autograd.grad(loss, leaves, torch.ones_like(loss))
         return Output(loss.detach(), Gathered(*gradients))
 
@@ -142,14 +157,30 @@ class EagerStep(_TorchStep):
 class CompiledStep(_TorchStep):
     """`torch.compile`, for the shape alone."""
 
+    losses: Losses = staticmethod(losses)
+
     def __init__(self, problem: Problem, num_threads: int) -> None:
         super().__init__(problem, num_threads)
         torch.compiler.reset()  # it gives up after some shapes of one function
-        self.compiled: Any = torch.compile(losses_and_gradients, dynamic=False, fullgraph=True)
+        self.compiled: Any = torch.compile(
+            partial(losses_and_gradients, self.losses), dynamic=False, fullgraph=True
+        )
 
     def _step(self, gathered: Gathered, corrections: Corrections) -> Output:
         output: Output = self.compiled(gathered, corrections)
         return output
+
+
+class EagerBfloat16Step(EagerStep):
+    """Autocast: products of matrices in bfloat16."""
+
+    losses: Losses = staticmethod(losses_in_bfloat16)
+
+
+class CompiledBfloat16Step(CompiledStep):
+    """The same, compiled."""
+
+    losses: Losses = staticmethod(losses_in_bfloat16)
 
 
 class ClosedFormStep(_TorchStep):

@@ -73,17 +73,20 @@ void bind_loss(py::module_& module, const char* name) {
       name,
       [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
          const py::object& candidates, bool remove_accidental_hits, bool mask_repeats,
-         const std::string& correction, std::string partition_strategy, int num_threads) {
+         const std::string& correction, std::string partition_strategy, int num_threads,
+         const std::optional<std::string>& computed_in) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
-                                         log_q_correction(correction), num_threads};
+                                         log_q_correction(correction), num_threads,
+                                         compute_dtype(computed_in)};
         return with_float_type(inputs, "inputs", [&]<class T>() {
           return loss_of<Loss, T>(layer, targets, inputs, candidates, options);
         });
       },
       py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
       py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("mask_repeats"),
-      py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"));
+      py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"),
+      py::arg("compute_dtype") = py::none());
 }
 
 template <class Loss>
@@ -93,10 +96,11 @@ void bind_loss_and_grad(py::module_& module, const char* name) {
       [](py::object weights, py::object biases, const Targets& targets, const py::array& inputs,
          const py::object& candidates, bool remove_accidental_hits, bool mask_repeats,
          const std::string& correction, std::string partition_strategy, int num_threads,
-         const std::optional<py::array>& grad_loss) {
+         const std::optional<py::array>& grad_loss, const std::optional<std::string>& computed_in) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
-                                         log_q_correction(correction), num_threads};
+                                         log_q_correction(correction), num_threads,
+                                         compute_dtype(computed_in)};
         return with_float_type(inputs, "inputs", [&]<class T>() {
           return loss_and_grad_of<Loss, T>(layer, targets, inputs, candidates, options, grad_loss);
         });
@@ -104,7 +108,7 @@ void bind_loss_and_grad(py::module_& module, const char* name) {
       py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
       py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("mask_repeats"),
       py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"),
-      py::arg("grad_loss"));
+      py::arg("grad_loss"), py::arg("compute_dtype") = py::none());
 }
 
 }  // namespace

@@ -24,6 +24,12 @@ inline PartitionStrategy partition_strategy(const std::string& name) {
   throw py::value_error("partition_strategy is \"" + name + "\"; it must be \"div\" or \"mod\"");
 }
 
+inline ComputeDtype compute_dtype(const std::optional<std::string>& name) {
+  if (!name) return ComputeDtype::of_arrays;
+  if (*name == "bfloat16") return ComputeDtype::bfloat16;
+  throw py::value_error("compute_dtype is \"" + *name + "\"; it must be None or \"bfloat16\"");
+}
+
 template <class T>
 const char* dtype_of_inputs() {
   return std::same_as<T, float> ? "float32 or float64, and that of inputs, float32"

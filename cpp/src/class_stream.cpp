@@ -1,5 +1,7 @@
 #include "class_stream.hpp"
 
+#include "work.hpp"
+
 namespace manyclass {
 
 namespace {
@@ -7,8 +9,6 @@ namespace {
 // Up to so many examples are multiplied by each row one by one, which is as fast as rows can be
 // read; a tile of them has at least `lane_multiple` lanes.
 constexpr std::int64_t few_examples = 4;
-
-std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d; }
 
 }  // namespace
 

@@ -1,10 +1,12 @@
 #include "manyclass/sampled_loss.hpp"
 
+#include "bfloat16_operands.hpp"
 #include "label_checks.hpp"
 #include "logistic_tile.hpp"
 #include "loss_checks.hpp"
 #include "manyclass/threads.hpp"
 #include "phase_clock.hpp"
+#include "plain_operands.hpp"
 #include "sampled_step.hpp"
 #include "softmax_tile.hpp"
 #include "sparse_gradient.hpp"
@@ -81,10 +83,10 @@ int call_threads_for(double num_products, const Examples<T>& examples,
   return threads;
 }
 
-template <TileLoss Loss, class T = typename Loss::Value>
-void compute_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
-                  const SampledValuesView& sampled, const SampledLossOptions& options,
-                  VectorView<T> loss) {
+template <TileLoss Loss, class Operands, class T = typename Loss::Value>
+void compute_loss_with(const OutputLayer<T>& layer, const Examples<T>& examples,
+                       const SampledValuesView& sampled, const SampledLossOptions& options,
+                       VectorView<T> loss) {
   check_options(options);
   check_examples(layer, examples);
   check_loss(examples, loss);
@@ -94,15 +96,16 @@ void compute_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
   PhaseClock clock(Phase::plan);
   const auto plan = make_plan(layer, examples, sampled, options, num_threads, scratch);
   clock.stop();
-  SampledStep<Loss>(layer, examples, plan, num_threads, scratch).loss(loss);
+  SampledStep<Loss, Operands>(layer, examples, plan, num_threads, scratch).loss(loss);
 }
 
-template <TileLoss Loss, class T = typename Loss::Value>
-SampledGradients<T> compute_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& examples,
-                                          const SampledValuesView& sampled,
-                                          const SampledLossOptions& options,
-                                          VectorView<const T> grad_loss, VectorView<T> loss,
-                                          MatrixView<T> grad_inputs) {
+template <TileLoss Loss, class Operands, class T = typename Loss::Value>
+SampledGradients<T> compute_loss_and_grad_with(const OutputLayer<T>& layer,
+                                               const Examples<T>& examples,
+                                               const SampledValuesView& sampled,
+                                               const SampledLossOptions& options,
+                                               VectorView<const T> grad_loss, VectorView<T> loss,
+                                               MatrixView<T> grad_inputs) {
   check_options(options);
   check_examples(layer, examples, grad_loss);
   check_loss(examples, loss);
@@ -115,11 +118,45 @@ SampledGradients<T> compute_loss_and_grad(const OutputLayer<T>& layer, const Exa
   Scratch scratch;
   PhaseClock clock(Phase::plan);
   const auto plan = make_plan(layer, examples, sampled, options, num_threads, scratch);
-  SparseGradient<T> gradient(layer, examples, plan, scratch);
+  SparseGradient<T> gradient(layer, examples, plan, Operands::axpy, scratch);
   clock.stop();
-  SampledStep<Loss> step(layer, examples, plan, num_threads, scratch);
+  SampledStep<Loss, Operands> step(layer, examples, plan, num_threads, scratch);
   step.loss_and_grad(grad_loss, loss, grad_inputs, gradient.parts());
   return gradient.sum_by_class(num_threads);
+}
+
+// Calls compute.operator()<Operands>() for the operands that are asked for.
+template <class T, class Compute>
+auto with_operands(ComputeDtype compute_dtype, Compute compute) {
+  if (compute_dtype == ComputeDtype::of_arrays) {
+    return compute.template operator()<PlainOperands<T>>();
+  }
+  if constexpr (std::is_same_v<T, float>) {
+    return compute.template operator()<Bfloat16Operands>();
+  } else {
+    refuse("compute_dtype is bfloat16, the arrays are float64; bfloat16 is for float32 arrays");
+  }
+}
+
+template <TileLoss Loss, class T = typename Loss::Value>
+void compute_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+                  const SampledValuesView& sampled, const SampledLossOptions& options,
+                  VectorView<T> loss) {
+  with_operands<T>(options.compute_dtype, [&]<class Operands>() {
+    compute_loss_with<Loss, Operands>(layer, examples, sampled, options, loss);
+  });
+}
+
+template <TileLoss Loss, class T = typename Loss::Value>
+SampledGradients<T> compute_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& examples,
+                                          const SampledValuesView& sampled,
+                                          const SampledLossOptions& options,
+                                          VectorView<const T> grad_loss, VectorView<T> loss,
+                                          MatrixView<T> grad_inputs) {
+  return with_operands<T>(options.compute_dtype, [&]<class Operands>() {
+    return compute_loss_and_grad_with<Loss, Operands>(layer, examples, sampled, options, grad_loss,
+                                                      loss, grad_inputs);
+  });
 }
 
 }  // namespace

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <new>
 
+#include "bfloat16_operands.hpp"
 #include "kernels/kernel_table.hpp"
 #include "logistic_tile.hpp"
 #include "manyclass/threads.hpp"
 #include "phase_clock.hpp"
+#include "plain_operands.hpp"
 #include "prefetch.hpp"
 #include "softmax_tile.hpp"
 #include "work.hpp"
@@ -24,17 +26,11 @@ constexpr std::int64_t kept_bytes = std::int64_t{8} << 20;
 constexpr std::int64_t rows_ahead = 8;
 constexpr double products_per_copy = 32.0;  // of one element from memory
 
-std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d; }
-
-std::int64_t round_up(std::int64_t n) {
-  return divide_up(n, kernels::lane_multiple) * kernels::lane_multiple;
-}
-
 // Examples a block: enough for a wide product, few enough that a small batch makes two blocks.
 std::int64_t lanes_for(std::int64_t batch) {
   constexpr std::int64_t most = 4 * kernels::lane_multiple;
   const std::int64_t half = std::max<std::int64_t>(1, divide_up(batch, 2));
-  return std::min(round_up(half), most);
+  return std::min(round_up(half, kernels::lane_multiple), most);
 }
 
 // Small enough for each thread to have one, and for its gradients to stay in cache.
@@ -63,9 +59,9 @@ void in_parts_of_blocks(std::int64_t blocks, std::int64_t count, std::int64_t pa
 
 }  // namespace
 
-template <TileLoss Loss>
-SampledStep<Loss>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& examples,
-                               const StepPlan<T>& plan, int num_threads, Scratch& scratch)
+template <TileLoss Loss, class Operands>
+SampledStep<Loss, Operands>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& examples,
+                                         const StepPlan<T>& plan, int num_threads, Scratch& scratch)
     : plan_(plan),
       num_threads_(num_threads),
       scratch_(scratch),
@@ -73,23 +69,21 @@ SampledStep<Loss>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& e
       data_{layer,
             examples,
             plan,
-            round_up(most_labels(plan.targets, plan.batch, lanes_)),
-            round_up(plan.dim),
-            nullptr} {
-  T* rows = scratch.take<T>(plan.num_sampled * data_.row_stride);
-  gather(rows);
-  data_.rows = rows;
+            round_up(most_labels(plan.targets, plan.batch, lanes_), kernels::lane_multiple),
+            {plan.num_sampled, plan.dim, scratch}} {
+  gather();
 }
 
-template <TileLoss Loss>
-int SampledStep<Loss>::threads_for(std::int64_t num_examples) const {
+template <TileLoss Loss, class Operands>
+int SampledStep<Loss, Operands>::threads_for(std::int64_t num_examples) const {
   return threads_worth(static_cast<double>(num_examples) * static_cast<double>(plan_.num_sampled) *
                            static_cast<double>(plan_.dim),
                        products_per_share, num_threads_);
 }
 
-template <TileLoss Loss>
-void SampledStep<Loss>::gather(T* rows) const {
+template <TileLoss Loss, class Operands>
+void SampledStep<Loss, Operands>::gather() const {
+  static_assert(candidates_per_tile % Operands::Rows::put_together == 0);
   const auto& weights = data_.layer.weights;
   const double elements = static_cast<double>(plan_.num_sampled) * static_cast<double>(plan_.dim);
   const int threads = threads_worth(elements * products_per_copy, products_per_share, num_threads_);
@@ -103,31 +97,41 @@ void SampledStep<Loss>::gather(T* rows) const {
                if (k + rows_ahead < last) {
                  prefetch_row(weights.row(plan_.candidates[k + rows_ahead]), plan_.dim);
                }
-               std::copy_n(weights.row(plan_.candidates[k]), plan_.dim,
-                           rows + k * data_.row_stride);
+               data_.rows.put(k, weights.row(plan_.candidates[k]));
              }
            });
 }
 
-template <TileLoss Loss>
-StepBlock<Loss>* SampledStep<Loss>::make_blocks(std::int64_t count) {
-  auto* blocks = scratch_.take<StepBlock<Loss>>(count);
-  for (std::int64_t b = 0; b < count; ++b)
-    new (blocks + b) StepBlock<Loss>(data_, lanes_, scratch_);
+template <TileLoss Loss, class Operands>
+auto SampledStep<Loss, Operands>::make_blocks(std::int64_t count) -> Block* {
+  auto* blocks = scratch_.take<Block>(count);
+  for (std::int64_t b = 0; b < count; ++b) new (blocks + b) Block(data_, lanes_, scratch_);
   return blocks;
 }
 
-template <TileLoss Loss>
-void SampledStep<Loss>::load(StepBlock<Loss>& block, std::int64_t index) const {
+template <TileLoss Loss, class Operands>
+auto SampledStep<Loss, Operands>::make_workspaces(std::int64_t count) -> const Workspace* {
+  auto* workspaces = scratch_.take<Workspace>(count);
+  for (std::int64_t w = 0; w < count; ++w) {
+    new (workspaces + w) Workspace(data_.rows, lanes_, scratch_);
+  }
+  return workspaces;
+}
+
+template <TileLoss Loss, class Operands>
+void SampledStep<Loss, Operands>::load(Block& block, std::int64_t index,
+                                       const Workspace& workspace) const {
   poll_interrupt();
-  block.load(index * lanes_, std::min(lanes_, plan_.batch - index * lanes_));
+  block.load(index * lanes_, std::min(lanes_, plan_.batch - index * lanes_), workspace);
 }
 
 // Blocks [first, first + count) of the batch, when there are too few to give each thread one.
-template <TileLoss Loss>
-void SampledStep<Loss>::forward(StepBlock<Loss>* blocks, std::int64_t first, std::int64_t count,
-                                VectorView<T> loss) const {
-  parallel_for(count, num_threads_, [&](std::int64_t b, int) { load(blocks[b], first + b); });
+template <TileLoss Loss, class Operands>
+void SampledStep<Loss, Operands>::forward(Block* blocks, const Workspace* workspaces,
+                                          std::int64_t first, std::int64_t count,
+                                          VectorView<T> loss) const {
+  parallel_for(count, num_threads_,
+               [&](std::int64_t b, int) { load(blocks[b], first + b, workspaces[b]); });
   in_parts_of_blocks(count, plan_.num_sampled, most_candidates_per_task, num_threads_,
                      [&](std::int64_t b, std::int64_t from, std::int64_t to) {
                        blocks[b].add_candidates(from, to);
@@ -138,10 +142,10 @@ void SampledStep<Loss>::forward(StepBlock<Loss>* blocks, std::int64_t first, std
   });
 }
 
-template <TileLoss Loss>
-void SampledStep<Loss>::backward(StepBlock<Loss>* blocks, std::int64_t count,
-                                 VectorView<const T> grad_loss, MatrixView<T> grad_inputs,
-                                 const GradientParts<T>& parts) const {
+template <TileLoss Loss, class Operands>
+void SampledStep<Loss, Operands>::backward(Block* blocks, std::int64_t count,
+                                           VectorView<const T> grad_loss, MatrixView<T> grad_inputs,
+                                           const GradientParts<T>& parts) const {
   parallel_for(count, num_threads_,
                [&](std::int64_t b, int) { blocks[b].differentiate(grad_loss, parts.labels); });
   in_parts_of_blocks(count, plan_.dim, columns_per_task, num_threads_,
@@ -152,9 +156,9 @@ void SampledStep<Loss>::backward(StepBlock<Loss>* blocks, std::int64_t count,
                [&](std::int64_t b, int) { blocks[b].add_labels_to(grad_inputs); });
 }
 
-template <TileLoss Loss>
-void SampledStep<Loss>::add_to_candidates(const StepBlock<Loss>* blocks, std::int64_t count,
-                                          bool add, const GradientParts<T>& parts) const {
+template <TileLoss Loss, class Operands>
+void SampledStep<Loss, Operands>::add_to_candidates(const Block* blocks, std::int64_t count,
+                                                    bool add, const GradientParts<T>& parts) const {
   const int threads = threads_for(count * lanes_);
   in_parts(plan_.num_sampled, candidates_per_task(plan_.num_sampled, threads), threads,
            [&](std::int64_t first, std::int64_t last) {
@@ -169,39 +173,41 @@ void SampledStep<Loss>::add_to_candidates(const StepBlock<Loss>* blocks, std::in
            });
 }
 
-template <TileLoss Loss>
-void SampledStep<Loss>::loss(VectorView<T> loss) {
+template <TileLoss Loss, class Operands>
+void SampledStep<Loss, Operands>::loss(VectorView<T> loss) {
   const int threads = threads_for(plan_.batch);
   if (num_blocks() < threads) {
-    forward(make_blocks(num_blocks()), 0, num_blocks(), loss);
+    forward(make_blocks(num_blocks()), make_workspaces(num_blocks()), 0, num_blocks(), loss);
     return;
   }
-  StepBlock<Loss>* blocks = make_blocks(threads);
+  const Workspace* workspaces = make_workspaces(threads);
+  Block* blocks = make_blocks(threads);
   parallel_for(num_blocks(), threads, [&](std::int64_t b, int t) {
-    load(blocks[t], b);
+    load(blocks[t], b, workspaces[t]);
     blocks[t].add_candidates(0, plan_.num_sampled);
     blocks[t].take_hits_out();
     blocks[t].compute_loss(loss);
   });
 }
 
-template <TileLoss Loss>
-void SampledStep<Loss>::loss_and_grad(VectorView<const T> grad_loss, VectorView<T> loss,
-                                      MatrixView<T> grad_inputs, const GradientParts<T>& parts) {
+template <TileLoss Loss, class Operands>
+void SampledStep<Loss, Operands>::loss_and_grad(VectorView<const T> grad_loss, VectorView<T> loss,
+                                                MatrixView<T> grad_inputs,
+                                                const GradientParts<T>& parts) {
   std::fill_n(parts.candidate_biases, plan_.num_sampled, T{0});
   const int threads = threads_for(2 * plan_.batch);
-  const std::int64_t fitting =
-      kept_bytes / StepBlock<Loss>::bytes(data_, lanes_) / threads * threads;
+  const std::int64_t fitting = kept_bytes / Block::bytes(data_, lanes_) / threads * threads;
   const std::int64_t kept = std::min(std::max<std::int64_t>(fitting, threads), num_blocks());
-  StepBlock<Loss>* blocks = make_blocks(kept);
+  Block* blocks = make_blocks(kept);
+  const Workspace* workspaces = make_workspaces(std::min<std::int64_t>(threads, kept));
   for (std::int64_t first = 0; first < num_blocks(); first += kept) {
     const std::int64_t count = std::min(kept, num_blocks() - first);
     if (count < threads) {
-      forward(blocks, first, count, loss);
+      forward(blocks, workspaces, first, count, loss);
       backward(blocks, count, grad_loss, grad_inputs, parts);
     } else {
-      parallel_for(count, threads, [&](std::int64_t b, int) {
-        load(blocks[b], first + b);
+      parallel_for(count, threads, [&](std::int64_t b, int t) {
+        load(blocks[b], first + b, workspaces[t]);
         blocks[b].add_candidates(0, plan_.num_sampled);
         blocks[b].take_hits_out();
         blocks[b].compute_loss(loss);
@@ -214,9 +220,11 @@ void SampledStep<Loss>::loss_and_grad(VectorView<const T> grad_loss, VectorView<
   }
 }
 
-template class SampledStep<SoftmaxTile<float>>;
-template class SampledStep<SoftmaxTile<double>>;
-template class SampledStep<LogisticTile<float>>;
-template class SampledStep<LogisticTile<double>>;
+template class SampledStep<SoftmaxTile<float>, PlainOperands<float>>;
+template class SampledStep<SoftmaxTile<double>, PlainOperands<double>>;
+template class SampledStep<SoftmaxTile<float>, Bfloat16Operands>;
+template class SampledStep<LogisticTile<float>, PlainOperands<float>>;
+template class SampledStep<LogisticTile<double>, PlainOperands<double>>;
+template class SampledStep<LogisticTile<float>, Bfloat16Operands>;
 
 }  // namespace manyclass

@@ -50,10 +50,12 @@ RowOrder order_rows(const RowsView<const T>& table, const EntryGroups& groups, S
 
 template <class T>
 SparseGradient<T>::SparseGradient(const OutputLayer<T>& layer, const Examples<T>& examples,
-                                  const StepPlan<T>& plan, Scratch& scratch)
+                                  const StepPlan<T>& plan, AddProduct<T> add_input,
+                                  Scratch& scratch)
     : layer_(layer),
       examples_(examples),
       plan_(plan),
+      add_input_(add_input),
       weights_order_(order_rows(layer.weights, plan.groups, scratch)),
       biases_order_(order_rows(layer.biases, plan.groups, scratch)),
       weights_(plan.groups.num_groups * plan.dim),
@@ -83,7 +85,7 @@ T SparseGradient<T>::sum_row(std::int64_t group) const {
   for (std::int64_t e = plan_.labels_begin(group); e < plan_.labels_end(group); ++e) {
     const std::int64_t label = plan_.groups.entries[e];
     const T gradient = parts_.labels[label];
-    kernel.axpy(gradient, examples_.inputs.row(plan_.targets.owners[label]), row(group), plan_.dim);
+    add_input_(gradient, examples_.inputs.row(plan_.targets.owners[label]), row(group), plan_.dim);
     bias += gradient;
   }
   return bias;

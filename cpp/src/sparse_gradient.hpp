@@ -23,12 +23,17 @@ struct RowOrder {
   std::int64_t rank_of(std::int64_t group) const { return rank == nullptr ? group : rank[group]; }
 };
 
-/// The gradients of a step, from its plan to the result.
+/// y += alpha x
+template <class T>
+using AddProduct = void (*)(T alpha, const T* x, T* y, std::int64_t n);
+
+/// The gradients of a step, from its plan to the result. `add_input` multiplies a label's
+/// derivative by its example's input.
 template <class T>
 class SparseGradient {
  public:
   SparseGradient(const OutputLayer<T>& layer, const Examples<T>& examples, const StepPlan<T>& plan,
-                 Scratch& scratch);
+                 AddProduct<T> add_input, Scratch& scratch);
 
   const GradientParts<T>& parts() const { return parts_; }
 
@@ -44,6 +49,7 @@ class SparseGradient {
   const OutputLayer<T>& layer_;
   const Examples<T>& examples_;
   const StepPlan<T>& plan_;
+  AddProduct<T> add_input_;
   RowOrder weights_order_;
   RowOrder biases_order_;
   Buffer<T> weights_;  // [groups, dim]

@@ -1,9 +1,13 @@
-// How many threads a piece of work is worth.
+// How work is cut, and how many threads it is worth.
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 namespace manyclass {
+
+inline std::int64_t divide_up(std::int64_t n, std::int64_t d) { return (n + d - 1) / d; }
+inline std::int64_t round_up(std::int64_t n, std::int64_t d) { return divide_up(n, d) * d; }
 
 /// Waking a thread takes as long as about this many multiplications and additions, sharing a loop
 /// with one that is awake as long as so many.

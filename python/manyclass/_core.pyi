@@ -128,6 +128,7 @@ def sampled_softmax_loss(
     log_q_correction: str,
     partition_strategy: str,
     num_threads: int,
+    compute_dtype: str | None = None,
 ) -> Array: ...
 def sampled_softmax_loss_and_grad(
     weights: Table,
@@ -141,6 +142,7 @@ def sampled_softmax_loss_and_grad(
     partition_strategy: str,
     num_threads: int,
     grad_loss: Array | None,
+    compute_dtype: str | None = None,
 ) -> tuple[Array, Slices, Slices, Array, DrawnCandidates | None]: ...
 def nce_loss(
     weights: Table,
@@ -153,6 +155,7 @@ def nce_loss(
     log_q_correction: str,
     partition_strategy: str,
     num_threads: int,
+    compute_dtype: str | None = None,
 ) -> Array: ...
 def nce_loss_and_grad(
     weights: Table,
@@ -166,6 +169,7 @@ def nce_loss_and_grad(
     partition_strategy: str,
     num_threads: int,
     grad_loss: Array | None,
+    compute_dtype: str | None = None,
 ) -> tuple[Array, Slices, Slices, Array, DrawnCandidates | None]: ...
 def check_full_softmax(
     weights: Table, biases: Table, targets: Targets, inputs: Array, partition_strategy: str
@@ -278,4 +282,5 @@ def sampled_softmax_train_step(
     learning_rate: float,
     clip_norm: float | None,
     count: Callable[[], None],
+    compute_dtype: str | None = None,
 ) -> tuple[Array, Array]: ...

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, Table, as_array
+from manyclass._compute_dtype import as_compute_dtype
 from manyclass._layer_tables import dtype_of, shards_of
 from manyclass._sampled_arguments import (
     GivenValues,
@@ -56,7 +57,7 @@ class SampledSoftmax(SavedLayer):
         default new ones are made, uniform in ``[-1, 1) / sqrt(dim)``.
     biases : array, shape [num_classes], or list of such, optional
         Of the dtype of weights, used where it lies. New zeros by default.
-    remove_accidental_hits, log_q_correction, mask_repeats, label_smoothing
+    remove_accidental_hits, log_q_correction, mask_repeats, label_smoothing, compute_dtype
         As in `sampled_softmax_loss`.
     partition_strategy : {"div", "mod"}
         How classes are spread over shards.
@@ -87,6 +88,7 @@ class SampledSoftmax(SavedLayer):
         log_q_correction: str = "all",
         mask_repeats: bool = False,
         label_smoothing: float = 0.0,
+        compute_dtype: DTypeLike | None = None,
         partition_strategy: str = "div",
         dtype: DTypeLike | None = None,
         seed: SeedLike = None,
@@ -99,6 +101,7 @@ class SampledSoftmax(SavedLayer):
         self.log_q_correction = as_name(log_q_correction, "log_q_correction")
         self.mask_repeats = as_flag(mask_repeats, "mask_repeats")
         self.label_smoothing = as_real(label_smoothing, "label_smoothing")
+        self.compute_dtype = as_compute_dtype(compute_dtype)
         self.sampler = (
             LogUniformSampler(self.num_classes, seed=seed) if sampler is None else sampler
         )
@@ -199,6 +202,7 @@ class SampledSoftmax(SavedLayer):
                 learning_rate,
                 clip_norm,
                 count,
+                compute_dtype=as_compute_dtype(self.compute_dtype),
             )
 
         return optimizer._step_with(weights + biases, apply)
@@ -224,7 +228,9 @@ class SampledSoftmax(SavedLayer):
         arguments, options = self._arguments(
             inputs, labels, label_weights, sampled_values, num_threads
         )
-        return _core.sampled_softmax_loss(*arguments, *options)
+        return _core.sampled_softmax_loss(
+            *arguments, *options, compute_dtype=as_compute_dtype(self.compute_dtype)
+        )
 
     def loss_and_grad(
         self,
@@ -252,7 +258,10 @@ class SampledSoftmax(SavedLayer):
             inputs, labels, label_weights, sampled_values, num_threads
         )
         loss, weight_slices, bias_slices, grad_inputs, _ = _core.sampled_softmax_loss_and_grad(
-            *arguments, *options, _as_grad_loss(grad_loss, arguments.inputs)
+            *arguments,
+            *options,
+            _as_grad_loss(grad_loss, arguments.inputs),
+            compute_dtype=as_compute_dtype(self.compute_dtype),
         )
         return loss, Gradients(
             slices_of(arguments.weights, weight_slices),
@@ -305,6 +314,7 @@ class SampledSoftmax(SavedLayer):
             "log_q_correction": self.log_q_correction,
             "mask_repeats": as_flag(self.mask_repeats, "mask_repeats"),
             "label_smoothing": as_real(self.label_smoothing, "label_smoothing"),
+            "compute_dtype": as_compute_dtype(self.compute_dtype),
             "partition_strategy": self.partition_strategy,
         }
 

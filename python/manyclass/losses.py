@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, Table, as_array
+from manyclass._compute_dtype import as_compute_dtype
 from manyclass._sampled_arguments import GivenValues, read_arguments, read_options, slices_of
 from manyclass._seeds import SeedLike
 from manyclass._targets import read_targets
@@ -49,6 +50,7 @@ def sampled_softmax_loss(
     mask_repeats: bool = False,
     label_weights: ArrayLike | None = None,
     label_smoothing: float = 0.0,
+    compute_dtype: DTypeLike | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Compute the sampled softmax loss of each example.
@@ -109,6 +111,12 @@ def sampled_softmax_loss(
     label_smoothing : float, default 0.0
         The share, at least 0 and below 1, of an example's targets that all terms of its softmax
         have in equal parts.
+    compute_dtype : "bfloat16", optional
+        Products are computed in: that of the arrays by default. With "bfloat16" (or
+        ``ml_dtypes.bfloat16``), for float32 arrays, inputs, the rows of candidates and labels, and
+        the derivatives by logits are rounded to it where they are multiplied with each other;
+        sums, softmax, and gradients are float32, and weights stay as they are. Faster where the
+        processor has instructions for it.
     num_threads : int, optional
         `get_num_threads` if None.
 
@@ -122,8 +130,9 @@ def sampled_softmax_loss(
     ------
     ValueError
         If shapes or layouts do not fit, a label or a candidate is out of range, an expected count
-        that is needed is not above zero, a weight or ``label_smoothing`` is out of range, or
-        ``mask_repeats`` comes without ``remove_accidental_hits``. Nothing is drawn.
+        that is needed is not above zero, a weight or ``label_smoothing`` is out of range,
+        ``mask_repeats`` comes without ``remove_accidental_hits``, or ``compute_dtype`` is another
+        or comes with float64 arrays. Nothing is drawn.
     TypeError
         If a dtype is another.
 
@@ -167,6 +176,7 @@ def sampled_softmax_loss(
         *read_options(
             remove_accidental_hits, mask_repeats, log_q_correction, partition_strategy, num_threads
         ),
+        compute_dtype=as_compute_dtype(compute_dtype),
     )
 
 
@@ -189,6 +199,7 @@ def sampled_softmax_loss_and_grad(
     mask_repeats: bool = False,
     label_weights: ArrayLike | None = None,
     label_smoothing: float = 0.0,
+    compute_dtype: DTypeLike | None = None,
     num_threads: int | None = None,
     grad_loss: ArrayLike | None = None,
 ) -> tuple[NDArray[Any], Gradients]:
@@ -229,6 +240,7 @@ def sampled_softmax_loss_and_grad(
             remove_accidental_hits, mask_repeats, log_q_correction, partition_strategy, num_threads
         ),
         None if grad_loss is None else as_array(grad_loss, "grad_loss"),
+        compute_dtype=as_compute_dtype(compute_dtype),
     )
     return loss, Gradients(
         slices_of(arguments.weights, weight_slices),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, Table, as_array
+from manyclass._compute_dtype import as_compute_dtype
 from manyclass._sampled_arguments import GivenValues, read_arguments, read_options, slices_of
 from manyclass._seeds import SeedLike
 from manyclass._targets import read_targets
@@ -34,6 +35,7 @@ def nce_loss(
     log_q_correction: str = "all",
     mask_repeats: bool = False,
     label_weights: ArrayLike | None = None,
+    compute_dtype: DTypeLike | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Compute the noise-contrastive loss of each example.
@@ -75,7 +77,7 @@ def nce_loss(
         The target of each label, of the dtype of weights: from 0, as that of a candidate, to 1. By
         default an example's n labels have the target 1 / n each, as in TensorFlow; with ones each
         label is a true class by itself.
-    num_threads
+    compute_dtype, num_threads
         As in `sampled_softmax_loss`.
 
     Returns
@@ -118,6 +120,7 @@ def nce_loss(
         *read_options(
             remove_accidental_hits, mask_repeats, log_q_correction, partition_strategy, num_threads
         ),
+        compute_dtype=as_compute_dtype(compute_dtype),
     )
 
 
@@ -139,6 +142,7 @@ def nce_loss_and_grad(
     log_q_correction: str = "all",
     mask_repeats: bool = False,
     label_weights: ArrayLike | None = None,
+    compute_dtype: DTypeLike | None = None,
     num_threads: int | None = None,
     grad_loss: ArrayLike | None = None,
 ) -> tuple[NDArray[Any], Gradients]:
@@ -179,6 +183,7 @@ def nce_loss_and_grad(
             remove_accidental_hits, mask_repeats, log_q_correction, partition_strategy, num_threads
         ),
         None if grad_loss is None else as_array(grad_loss, "grad_loss"),
+        compute_dtype=as_compute_dtype(compute_dtype),
     )
     return loss, Gradients(
         slices_of(arguments.weights, weight_slices),

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <variant>
 
+#include "manyclass/compute_dtype.hpp"
 #include "manyclass/indexed_slices.hpp"
 #include "manyclass/labels.hpp"
 #include "manyclass/samplers.hpp"
@@ -77,6 +78,9 @@ struct SampledLossOptions {
   LogQCorrection log_q_correction = LogQCorrection::all;
   /// 0 means get_num_threads().
   int num_threads = 0;
+  /// With bfloat16, inputs, the rows of candidates and labels, and the derivatives by logits are
+  /// rounded where they are multiplied with each other.
+  ComputeDtype compute_dtype = ComputeDtype::of_arrays;
 };
 
 template <class T>
@@ -111,8 +115,9 @@ void check_options(const SampledLossOptions& options);
 /// its loss and its gradient are 0.
 ///
 /// Throws std::invalid_argument, before anything is written, if shapes disagree, options
-/// contradict each other, a label or candidate lies outside [0, num_classes), or an expected count
-/// that is needed is not above zero and finite.
+/// contradict each other, a label or candidate lies outside [0, num_classes), an expected count
+/// that is needed is not above zero and finite, or bfloat16 is asked for with other arrays than
+/// float's.
 template <class T>
 void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
                           const SampledValuesView& sampled, const SampledLossOptions& options,

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "../checks.hpp"
+#include "amx_permission.hpp"
 #include "targets.hpp"
 
 namespace manyclass::kernels {
@@ -24,22 +25,29 @@ bool supports_v4() {
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl");
 }
+bool supports_v4_bf16() { return supports_v4() && __builtin_cpu_supports("avx512bf16"); }
+bool supports_v4_amx() { return supports_v4_bf16() && amx_permitted(); }
 #endif
 
 // The reference is last: it is chosen only by name, or where nothing else runs.
 constexpr Target targets[] = {
 #if defined(__x86_64__)
-    {"x86-64-v4", supports_v4, &x86_64_v4_float, &x86_64_v4_double, &x86_64_v4_random,
-     &x86_64_v4_optimizers},
-    {"x86-64-v3", supports_v3, &x86_64_v3_float, &x86_64_v3_double, &x86_64_v3_random,
-     &x86_64_v3_optimizers},
-    {"x86-64-v2", supports_v2, &x86_64_v2_float, &x86_64_v2_double, &x86_64_v2_random,
-     &x86_64_v2_optimizers},
+    {"x86-64-v4-amx", supports_v4_amx, &x86_64_v4_float, &x86_64_v4_double, &x86_64_v4_amx_bfloat16,
+     &x86_64_v4_random, &x86_64_v4_optimizers},
+    {"x86-64-v4-bf16", supports_v4_bf16, &x86_64_v4_float, &x86_64_v4_double,
+     &x86_64_v4_bf16_bfloat16, &x86_64_v4_random, &x86_64_v4_optimizers},
+    {"x86-64-v4", supports_v4, &x86_64_v4_float, &x86_64_v4_double, &x86_64_v4_bfloat16,
+     &x86_64_v4_random, &x86_64_v4_optimizers},
+    {"x86-64-v3", supports_v3, &x86_64_v3_float, &x86_64_v3_double, &x86_64_v3_bfloat16,
+     &x86_64_v3_random, &x86_64_v3_optimizers},
+    {"x86-64-v2", supports_v2, &x86_64_v2_float, &x86_64_v2_double, &x86_64_v2_bfloat16,
+     &x86_64_v2_random, &x86_64_v2_optimizers},
 #else
-    {"generic", always, &generic_float, &generic_double, &generic_random, &generic_optimizers},
+    {"generic", always, &generic_float, &generic_double, &generic_bfloat16, &generic_random,
+     &generic_optimizers},
 #endif
-    {"reference", always, &reference_float, &reference_double, &reference_random,
-     &reference_optimizers},
+    {"reference", always, &reference_float, &reference_double, &reference_bfloat16,
+     &reference_random, &reference_optimizers},
 };
 
 const Target& choose() {
@@ -73,6 +81,8 @@ template <>
 const KernelTable<double>& table() {
   return *chosen_target().table_double;
 }
+
+const Bfloat16Table& bfloat16_table() { return *chosen_target().table_bfloat16; }
 
 const RandomTable& random_table() { return *chosen_target().table_random; }
 

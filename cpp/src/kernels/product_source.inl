@@ -32,29 +32,46 @@ struct Destination {
   T before(std::int64_t i) const { return start == nullptr ? T{0} : start[i]; }
 };
 
+// What a product multiplies: elements of the type of its sums, or, in bfloat16_source.inl, pairs.
+template <class E>
+struct Operand {
+  using Sum = E;
+  using Line = Vector<E>;
+  static constexpr int tile_rows = MANYCLASS_TILE_ROWS;
+  static Line load_line(const E* p) { return load(p); }
+  static void add_product(Vector<E>& sum, E a, Line b) { sum += a * b; }
+};
+template <class E>
+using Sum = typename Operand<E>::Sum;
+template <class E>
+inline constexpr int tile_rows = Operand<E>::tile_rows;
+
 // The elements of a row of A that are asked for at once: a cache line.
-template <class T>
-inline constexpr std::int64_t line_length = 64 / sizeof(T);
+template <class E>
+inline constexpr std::int64_t line_length = 64 / sizeof(E);
 
 // Rows of a product by `vectors` vectors, summed in registers. With `ask_ahead` the rows of A that
 // follow are brought into cache meanwhile: rows are too short for the hardware to foresee them.
-template <class T, int rows, int vectors>
-inline void tile(std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_col, const T* b,
-                 std::int64_t b_row, bool ask_ahead, const Destination<T>& c) {
+template <class E, int rows, int vectors>
+inline void tile(std::int64_t k, const E* a, std::int64_t a_row, std::int64_t a_col, const E* b,
+                 std::int64_t b_row, bool ask_ahead, const Destination<Sum<E>>& c) {
+  using T = Sum<E>;
   Vector<T> acc[rows][vectors] = {};
-  for (std::int64_t first = 0; first < k; first += line_length<T>) {
+  for (std::int64_t first = 0; first < k; first += line_length<E>) {
     if (ask_ahead) {
       for (int i = rows; i < 2 * rows; ++i) __builtin_prefetch(a + i * a_row);
     }
-    const std::int64_t size = k - first < line_length<T> ? k - first : line_length<T>;
+    const std::int64_t size = k - first < line_length<E> ? k - first : line_length<E>;
     for (std::int64_t p = 0; p < size; ++p) {
-      Vector<T> line[vectors];
+      typename Operand<E>::Line line[vectors];
 #pragma GCC unroll 2
-      for (int j = 0; j < vectors; ++j) line[j] = load(b + j * width<T>);
+      for (int j = 0; j < vectors; ++j) line[j] = Operand<E>::load_line(b + j * width<T>);
 #pragma GCC unroll 14
       for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 2
-        for (int j = 0; j < vectors; ++j) acc[i][j] += a[i * a_row] * line[j];
+        for (int j = 0; j < vectors; ++j) {
+          Operand<E>::add_product(acc[i][j], a[i * a_row], line[j]);
+        }
       }
       a += a_col;
       b += b_row;
@@ -71,49 +88,51 @@ inline void tile(std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_
   }
 }
 
-template <class T, int rows, int vectors>
-inline void tile_of(std::int64_t m, std::int64_t k, const T* a, std::int64_t a_row,
-                    std::int64_t a_col, const T* b, std::int64_t b_row, bool ask_ahead,
-                    const Destination<T>& c) {
+template <class E, int rows, int vectors>
+inline void tile_of(std::int64_t m, std::int64_t k, const E* a, std::int64_t a_row,
+                    std::int64_t a_col, const E* b, std::int64_t b_row, bool ask_ahead,
+                    const Destination<Sum<E>>& c) {
   if (m == rows) {
-    tile<T, rows, vectors>(k, a, a_row, a_col, b, b_row, ask_ahead, c);
+    tile<E, rows, vectors>(k, a, a_row, a_col, b, b_row, ask_ahead, c);
   } else if constexpr (rows > 1) {
-    tile_of<T, rows - 1, vectors>(m, k, a, a_row, a_col, b, b_row, ask_ahead, c);
+    tile_of<E, rows - 1, vectors>(m, k, a, a_row, a_col, b, b_row, ask_ahead, c);
   }
 }
 
 // All m rows by `vectors` vectors; the rows are shared out evenly over the register tiles.
-template <class T, int vectors>
-void panel(std::int64_t m, std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_col,
-           const T* b, std::int64_t b_row, bool ask_ahead, const Destination<T>& c) {
-  const std::int64_t tiles = (m + MANYCLASS_TILE_ROWS - 1) / MANYCLASS_TILE_ROWS;
+template <class E, int vectors>
+void panel(std::int64_t m, std::int64_t k, const E* a, std::int64_t a_row, std::int64_t a_col,
+           const E* b, std::int64_t b_row, bool ask_ahead, const Destination<Sum<E>>& c) {
+  const std::int64_t tiles = (m + tile_rows<E> - 1) / tile_rows<E>;
   std::int64_t first = 0;
   for (std::int64_t t = 0; t < tiles; ++t) {
     const std::int64_t rows = (m - first) / (tiles - t);
-    tile_of<T, MANYCLASS_TILE_ROWS, vectors>(rows, k, a + first * a_row, a_row, a_col, b, b_row,
-                                             ask_ahead, c.from_row(first));
+    tile_of<E, tile_rows<E>, vectors>(rows, k, a + first * a_row, a_row, a_col, b, b_row, ask_ahead,
+                                      c.from_row(first));
     first += rows;
   }
 }
 
 // The last columns, fewer than a vector: on a copy of B that is padded, through a copy of C.
-template <class T>
-void narrow_panel(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
-                  std::int64_t a_col, const T* b, std::int64_t b_row, const Destination<T>& c) {
+template <class E>
+void narrow_panel(std::int64_t m, std::int64_t n, std::int64_t k, const E* a, std::int64_t a_row,
+                  std::int64_t a_col, const E* b, std::int64_t b_row,
+                  const Destination<Sum<E>>& c) {
+  using T = Sum<E>;
   constexpr std::int64_t columns = width<T>;
-  alignas(64) T b_copy[stretch * columns];
-  alignas(64) T c_copy[MANYCLASS_TILE_ROWS * columns];
+  alignas(64) E b_copy[stretch * columns];
+  alignas(64) T c_copy[tile_rows<E> * columns];
   for (std::int64_t p = 0; p < k; ++p) {
     for (std::int64_t j = 0; j < columns; ++j) {
-      b_copy[p * columns + j] = j < n ? b[p * b_row + j] : T{0};
+      b_copy[p * columns + j] = j < n ? b[p * b_row + j] : E{0};
     }
   }
-  const Destination<T> copy = {c_copy, columns, nullptr, 0, nullptr, false};
-  for (std::int64_t first = 0; first < m; first += MANYCLASS_TILE_ROWS) {
+  const Destination<Sum<E>> copy = {c_copy, columns, nullptr, 0, nullptr, false};
+  for (std::int64_t first = 0; first < m; first += tile_rows<E>) {
     const std::int64_t left = m - first;
-    const std::int64_t rows = left < MANYCLASS_TILE_ROWS ? left : MANYCLASS_TILE_ROWS;
-    tile_of<T, MANYCLASS_TILE_ROWS, 1>(rows, k, a + first * a_row, a_row, a_col, b_copy, columns,
-                                       false, copy);
+    const std::int64_t rows = left < tile_rows<E> ? left : tile_rows<E>;
+    tile_of<E, tile_rows<E>, 1>(rows, k, a + first * a_row, a_row, a_col, b_copy, columns, false,
+                                copy);
     for (std::int64_t i = 0; i < rows; ++i) {
       T* place = c.row(first + i);
       const T before = c.before(first + i);
@@ -125,38 +144,38 @@ void narrow_panel(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, st
 }
 
 // Some rows: all stretches of k before the next rows, while C is in cache.
-template <class T>
-void product_rows(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
-                  std::int64_t a_col, const T* b, std::int64_t b_row, Destination<T> c) {
-  constexpr std::int64_t w = width<T>;
+template <class E>
+void product_rows(std::int64_t m, std::int64_t n, std::int64_t k, const E* a, std::int64_t a_row,
+                  std::int64_t a_col, const E* b, std::int64_t b_row, Destination<Sum<E>> c) {
+  constexpr std::int64_t w = width<Sum<E>>;
   std::int64_t p = 0;
   do {  // once even for k = 0, which writes what the product is added to
     const std::int64_t depth = k - p < stretch ? k - p : stretch;
-    const T* a_part = a + p * a_col;
-    const T* b_part = b + p * b_row;
+    const E* a_part = a + p * a_col;
+    const E* b_part = b + p * b_row;
     std::int64_t j = 0;
     for (; j + 2 * w <= n; j += 2 * w) {
-      panel<T, 2>(m, depth, a_part, a_row, a_col, b_part + j, b_row, a_col == 1 && j == 0,
+      panel<E, 2>(m, depth, a_part, a_row, a_col, b_part + j, b_row, a_col == 1 && j == 0,
                   c.from_column(j));
     }
     for (; j + w <= n; j += w) {
-      panel<T, 1>(m, depth, a_part, a_row, a_col, b_part + j, b_row, a_col == 1 && j == 0,
+      panel<E, 1>(m, depth, a_part, a_row, a_col, b_part + j, b_row, a_col == 1 && j == 0,
                   c.from_column(j));
     }
     if (j < n) {
-      narrow_panel<T>(m, n - j, depth, a_part, a_row, a_col, b_part + j, b_row, c.from_column(j));
+      narrow_panel<E>(m, n - j, depth, a_part, a_row, a_col, b_part + j, b_row, c.from_column(j));
     }
     c.add = true;
     p += stretch;
   } while (p < k);
 }
 
-template <class T>
-void product(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
-             std::int64_t a_col, const T* b, std::int64_t b_row, const Destination<T>& c) {
-  constexpr std::int64_t rows = 8 * MANYCLASS_TILE_ROWS;
+template <class E>
+void product(std::int64_t m, std::int64_t n, std::int64_t k, const E* a, std::int64_t a_row,
+             std::int64_t a_col, const E* b, std::int64_t b_row, const Destination<Sum<E>>& c) {
+  constexpr std::int64_t rows = 8 * tile_rows<E>;
   for (std::int64_t i = 0; i < m; i += rows) {
-    product_rows<T>(m - i < rows ? m - i : rows, n, k, a + i * a_row, a_row, a_col, b, b_row,
+    product_rows<E>(m - i < rows ? m - i : rows, n, k, a + i * a_row, a_row, a_col, b, b_row,
                     c.from_row(i));
   }
 }

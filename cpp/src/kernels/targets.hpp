@@ -2,33 +2,42 @@
 // with its own flags, whose functions all have internal linkage: two targets share no symbol.
 #pragma once
 
+#include "bfloat16_kernels.hpp"
 #include "kernel_table.hpp"
 #include "optimizer_kernels.hpp"
 #include "random_kernels.hpp"
 
 namespace manyclass::kernels {
 
-// Four constants a target, defined by its source file.
+// Five constants a target, defined by its source file; a target that adds to another one has those
+// in which it differs.
 extern const KernelTable<float> reference_float;
 extern const KernelTable<double> reference_double;
+extern const Bfloat16Table reference_bfloat16;
 extern const RandomTable reference_random;
 extern const OptimizerTables reference_optimizers;
 #if defined(__x86_64__)
 extern const KernelTable<float> x86_64_v2_float;
 extern const KernelTable<double> x86_64_v2_double;
+extern const Bfloat16Table x86_64_v2_bfloat16;
 extern const RandomTable x86_64_v2_random;
 extern const OptimizerTables x86_64_v2_optimizers;
 extern const KernelTable<float> x86_64_v3_float;
 extern const KernelTable<double> x86_64_v3_double;
+extern const Bfloat16Table x86_64_v3_bfloat16;
 extern const RandomTable x86_64_v3_random;
 extern const OptimizerTables x86_64_v3_optimizers;
 extern const KernelTable<float> x86_64_v4_float;
 extern const KernelTable<double> x86_64_v4_double;
+extern const Bfloat16Table x86_64_v4_bfloat16;
 extern const RandomTable x86_64_v4_random;
 extern const OptimizerTables x86_64_v4_optimizers;
+extern const Bfloat16Table x86_64_v4_bf16_bfloat16;
+extern const Bfloat16Table x86_64_v4_amx_bfloat16;
 #else
 extern const KernelTable<float> generic_float;
 extern const KernelTable<double> generic_double;
+extern const Bfloat16Table generic_bfloat16;
 extern const RandomTable generic_random;
 extern const OptimizerTables generic_optimizers;
 #endif
@@ -38,6 +47,7 @@ struct Target {
   bool (*supported)();
   const KernelTable<float>* table_float;
   const KernelTable<double>* table_double;
+  const Bfloat16Table* table_bfloat16;
   const RandomTable* table_random;
   const OptimizerTables* optimizers;
 };
