@@ -10,11 +10,11 @@ from child_process import run_child
 
 TARGETS = mc.show_config()["targets"]
 KNOWN = (
-    "x86-64-v4-amx",
     "x86-64-v4-bf16",
     "x86-64-v4",
     "x86-64-v3",
     "x86-64-v2",
+    "x86-64-v4-amx",
     "generic",
     "reference",
 )

@@ -25,8 +25,8 @@ def show_config() -> Config:
     Config
         A dict with ``version``, ``compiler``, ``target`` (the instruction set in use; the
         environment variable ``MANYCLASS_TARGET`` forces one), ``targets`` (all that can run
-        here, best first), ``num_threads``, ``python``, ``numpy`` and ``platform``. It prints one
-        entry a line.
+        here, best first, then those chosen by name only), ``num_threads``, ``python``, ``numpy``
+        and ``platform``. It prints one entry a line.
     """
     return Config(
         **_core.config(),

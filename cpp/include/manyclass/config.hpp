@@ -10,7 +10,7 @@ struct Config {
   std::string version;
   std::string compiler;
   std::string target;                // the instruction set in use
-  std::vector<std::string> targets;  // those compiled in that this machine can run, best first
+  std::vector<std::string> targets;  // those that run here: best first, then by name only
 };
 
 /// Throws std::invalid_argument if MANYCLASS_TARGET names no instruction set that can run here.

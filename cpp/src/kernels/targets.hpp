@@ -56,7 +56,7 @@ struct Target {
 /// support. Throws std::invalid_argument if the variable names none that can run here.
 const Target& chosen_target();
 
-/// All targets compiled in, best first.
+/// All targets compiled in: best first, then those that are chosen only by name.
 struct TargetList {
   const Target* first;
   std::int64_t size;
