@@ -33,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def fault_seconds(request: pytest.FixtureRequest) -> float:
     """Return about how long each test of test_fault_*.py goes on trying."""
     return float(request.config.getoption("--fault-seconds"))
+    parser.addoption(
+        "--generated", type=int, default=50, help="bad inputs of each call in test_bad_generated.py"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

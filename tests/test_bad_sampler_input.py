@@ -224,3 +224,17 @@ def test_a_state_of_another_size_is_refused(make: Any) -> None:
     with pytest.raises(ValueError, match=r"(?s)(?=.*state)(?=.*\b11\b)(?=.*\b10\b)"):
         sampler.load_state_dict(state)
     assert_same_bits(sampler.draw(20), twin.draw(20))
+
+
+def test_frequencies_refuse_a_state_of_lists() -> None:
+    frequencies = mc.StreamingFrequencies(3, half_life=5.0)
+    state = frequencies.state_dict()
+    bad = state | {"counts": state["counts"].tolist()}
+    with pytest.raises(TypeError, match=re.escape('state["counts"] is a list')):
+        frequencies.load_state_dict(bad)
+
+
+def test_a_masked_array_is_refused() -> None:
+    labels = np.ma.masked_array(LABELS, mask=[[False, True], [False, False]])
+    with pytest.raises(TypeError, match="true_classes is a masked array"):
+        mc.UniformSampler(10).sample(labels, 2)

@@ -234,3 +234,10 @@ def test_a_label_without_a_frequency_is_refused() -> None:
 def test_bad_frequencies(frequencies: Any, error: type[Exception], pattern: str) -> None:
     with pytest.raises(error, match=pattern):
         mc.InBatchSampler(frequencies)
+
+
+def test_a_class_almost_forgotten_has_a_count_that_losses_take() -> None:
+    frequencies = mc.StreamingFrequencies(3, counts=np.array([1e-60, 1.0, 1.0]))
+    sample = mc.InBatchSampler(frequencies).sample(np.array([[0], [1]]), update=False)
+    assert sample.sampled_expected_count[0] == np.finfo(np.float32).tiny
+    assert sample.true_expected_count[0, 0] > 0

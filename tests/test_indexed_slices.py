@@ -59,7 +59,7 @@ def test_from_rows_refuses_what_does_not_fit() -> None:
         mc.IndexedSlices.from_rows(rows, np.array([0, 1, 2]), (4, 3))
     with pytest.raises(TypeError, match=r"indices.*int32"):
         mc.IndexedSlices.from_rows(rows, np.array([0, 1], np.int32), (4, 3))
-    with pytest.raises(ValueError, match="dense_shape has -1 rows"):
+    with pytest.raises(ValueError, match=r"dense_shape .*no size may be negative"):
         mc.IndexedSlices.from_rows(rows, np.array([0, 1]), (-1, 3))
     with pytest.raises(TypeError, match="dense_shape"):
         mc.IndexedSlices.from_rows(rows, np.array([0, 1]), (4.0, 3))  # type: ignore[arg-type]
@@ -70,3 +70,10 @@ def test_to_dense_does_not_share_memory() -> None:
     slices = mc.IndexedSlices(values, np.array([0, 1]), (2, 2))
     slices.to_dense()[:] = 7
     assert values.tolist() == [[1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("index", [-1, 4])
+def test_to_dense_refuses_rows_that_are_none(index: int) -> None:
+    slices = mc.IndexedSlices(np.ones((1, 2)), np.array([index]), (4, 2))
+    with pytest.raises(ValueError, match=rf"indices holds {index}, outside \[0, 4\)"):
+        slices.to_dense()

@@ -303,3 +303,12 @@ def test_counts_in_double(make: Any) -> None:
             np.testing.assert_allclose(one, two, rtol=5e-6)
     p = make(5).probability(labels)
     np.testing.assert_allclose(double.true_expected_count, 20 * p, rtol=1e-15)
+
+
+def test_log_uniform_classes_beyond_float64_have_a_probability() -> None:
+    sampler = mc.LogUniformSampler(2**62, seed=1)
+    ids = np.array([[2**53], [2**60]])
+    expected = 1.0 / (ids + 1.0) / np.log1p(2.0**62)
+    assert sampler.probability(ids) == pytest.approx(expected, rel=1e-12)
+    counts = sampler.sample(ids, 4, unique=False).true_expected_count
+    assert counts == pytest.approx(4 * expected, rel=1e-6)

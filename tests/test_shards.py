@@ -98,6 +98,25 @@ def test_num_shards_may_differ_between_weights_and_biases() -> None:
     assert_same_bits(loss, whole_loss)
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("which", ["weights", "biases"])
+def test_one_table_of_many_classes_in_shards(strategy: str, which: str) -> None:
+    # Classes are read in blocks, and a block may lie in one shard.
+    many = make_problem(3, num_classes=2000, dim=3, batch=6, num_true=2)
+    weights, biases, labels, inputs = many
+    expected = mc.full_softmax_loss_and_grad(weights, biases, labels, inputs, 2)
+    best = mc.top_k(weights, biases, inputs, 5)[1]
+    tables: dict[str, Any] = {"weights": weights, "biases": biases}
+    tables[which] = cut(tables[which], 3, strategy)
+    options: dict[str, Any] = {"inputs": inputs, "partition_strategy": strategy}
+    loss, gradients = mc.full_softmax_loss_and_grad(**tables, labels=labels, num_true=2, **options)
+    assert_agrees(loss, expected[0])
+    for gradient, wanted in zip(gradients, expected[1], strict=True):
+        whole = joined(gradient, strategy) if isinstance(gradient, list) else gradient
+        assert_agrees(whole, wanted)
+    assert_same_bits(mc.top_k(**tables, k=5, **options)[1], best)
+
+
 def test_mod_shards_are_not_div_shards() -> None:
     whole_loss, _ = sampled(PROBLEM.weights, PROBLEM.biases, "div")
     swapped, _ = sampled(cut(PROBLEM.weights, 3, "mod"), PROBLEM.biases, "div")

@@ -47,7 +47,7 @@ void ClassStream<T>::load(std::int64_t first, std::int64_t size) {
 
 template <class T>
 void ClassStream<T>::read_biases(std::int64_t position, std::int64_t count, T* biases) const {
-  if (layer_.weights.strategy() == PartitionStrategy::div) {  // positions are classes
+  if (layer_.weights.is_in_order() && layer_.biases.is_in_order()) {
     const MatrixView<const T> run = layer_.biases.run_at(position, count);
     if (run.rows == count) {
       for (std::int64_t r = 0; r < count; ++r) biases[r] = run.data[r * run.row_stride];

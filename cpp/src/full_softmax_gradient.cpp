@@ -112,16 +112,16 @@ template <class T>
 void FullSoftmaxGradient<T>::add_rows(std::int64_t begin, MatrixView<T> weights,
                                       VectorView<T> biases, MatrixView<T> grad_inputs) {
   const std::int64_t num_rows = state_->layer.weights.num_rows();
-  const std::int64_t end = begin + weights.rows;
-  require(begin >= 0 && begin < end && end <= num_rows, "rows [", begin, ", ", end,
-          ") are asked for; they must be some of the ", num_rows, " rows of weights");
+  require(begin >= 0 && weights.rows >= 1 && begin <= num_rows - weights.rows, weights.rows,
+          " rows from ", begin, " on are asked for; they must be some of the ", num_rows,
+          " rows of weights");
   require(weights.cols == state_->layer.weights.dim() && biases.size == weights.rows,
           "gradients have dim ", weights.cols, " and ", biases.size, " biases; they must have dim ",
           state_->layer.weights.dim(), " and a bias for each row");
   check_grad_inputs(state_->examples.inputs, grad_inputs);
   const RowsView<T> weight_rows(weights);
   const RowsView<T> bias_rows(MatrixView<T>{biases.data, biases.size, 1, biases.stride});
-  state_->add_rows(end, {begin, weight_rows, bias_rows}, grad_inputs);
+  state_->add_rows(begin + weights.rows, {begin, weight_rows, bias_rows}, grad_inputs);
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "label_checks.hpp"
 
@@ -44,7 +45,9 @@ SampledValues in_batch_candidates(MatrixView<const std::int64_t> labels,
   for (std::size_t k = 0; k < ids.size(); ++k) {
     require(p[k] > 0.0, argument, " holds the class ", ids[k],
             ", whose frequency is 0; a class that occurs must have a frequency above zero");
-    values.sampled_expected_count.push_back(expected_count(p[k], num_draws));
+    // A loss takes no count of zero, which that of a class almost forgotten would be in float32.
+    constexpr float least = std::numeric_limits<float>::min();
+    values.sampled_expected_count.push_back(std::max(least, expected_count(p[k], num_draws)));
   }
   for (std::int64_t i = 0; i < labels.rows; ++i) {
     for (std::int64_t j = 0; j < labels.cols; ++j) {

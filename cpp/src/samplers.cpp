@@ -249,12 +249,17 @@ LogUniformSampler::LogUniformSampler(std::int64_t num_classes, Seed seed)
 
 double LogUniformSampler::probability_of(std::int64_t class_id) const {
   const auto c = static_cast<double>(class_id);
-  return std::log((c + 2.0) / (c + 1.0)) / log_range_;
+  return std::log1p(1.0 / (c + 1.0)) / log_range_;
 }
 
 void LogUniformSampler::count_probabilities(std::span<const std::int64_t> ids, float* p) const {
   kernels::random_table().log_uniform_probability(ids.data(), static_cast<std::int64_t>(ids.size()),
                                                   log_range_, p);
+  // TensorFlow's quotient rounds to one, and its logarithm to zero, from class 2^53 on.
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (p[i] == 0.0F) [[unlikely]]
+      p[i] = static_cast<float>(probability_of(ids[i]));
+  }
 }
 
 std::int64_t LogUniformSampler::class_of(double value, std::uint64_t word) const {

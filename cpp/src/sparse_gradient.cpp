@@ -33,9 +33,7 @@ void number_rows(const RowsView<const T>& table, const std::int64_t* positions,
 
 template <class T>
 RowOrder order_rows(const RowsView<const T>& table, const EntryGroups& groups, Scratch& scratch) {
-  if (table.num_shards() == 1 || table.strategy() == PartitionStrategy::div) {
-    return {groups.keys, nullptr};
-  }
+  if (table.is_in_order()) return {groups.keys, nullptr};
   auto* positions = scratch.take<std::int64_t>(groups.num_groups);
   for (std::int64_t g = 0; g < groups.num_groups; ++g) {
     positions[g] = table.position(groups.keys[g]);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "checks.hpp"
 #include "manyclass/threads.hpp"
@@ -54,6 +55,8 @@ void VocabularyWalk::forget_after(std::size_t size) {
 }
 
 std::int64_t VocabularyWalk::take(MatrixView<const std::int64_t> labels, std::int64_t first_row) {
+  require(first_row >= 0 && first_row <= std::numeric_limits<std::int64_t>::max() - labels.rows,
+          "first_row is ", first_row, "; rows counted from there must be counted from 0 in int64");
   const std::size_t at_entry = classes_.size();
   try {
     for (std::int64_t i = 0; i < labels.rows; ++i) {

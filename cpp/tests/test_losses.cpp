@@ -2,9 +2,11 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "manyclass/full_softmax.hpp"
+#include "manyclass/full_softmax_gradient.hpp"
 #include "manyclass/label_ranks.hpp"
 #include "manyclass/sampled_loss.hpp"
 
@@ -50,6 +52,40 @@ TEST_CASE("All classes as candidates of count 1 give the full softmax") {
   std::int64_t rank = 0;
   label_ranks<double>(two.layer, two.examples, 1, {&rank, 1});
   CHECK(rank == 1);
+}
+
+TEST_CASE("Biases may be cut by another strategy than weights") {
+  const std::vector<double> weights{0.5, -1.0, 2.0}, biases{0.25, 0.0, -0.75}, inputs{1.5};
+  const std::vector<double> mod_biases{0.25, -0.75, 0.0};  // classes 0, 2 and 1
+  const std::vector<std::int64_t> labels{2};
+  const RowsView<const double> whole({weights.data(), 3, 1, 1});
+  const RowsView<const double> shards({{weights.data(), 2, 1, 1}, {weights.data() + 2, 1, 1, 1}},
+                                      PartitionStrategy::div, "weights");
+  const RowsView<const double> mod({{mod_biases.data(), 2, 1, 1}, {mod_biases.data() + 2, 1, 1, 1}},
+                                   PartitionStrategy::mod, "biases");
+  const Examples<double> examples{MatrixView<const std::int64_t>{labels.data(), 1, 1, 1},
+                                  {inputs.data(), 1, 1, 1}};
+  double expected = 0.0, loss = 0.0;
+  full_softmax_loss<double>({whole, RowsView<const double>({biases.data(), 3, 1, 1})}, examples, 1,
+                            {&expected, 1});
+  for (const auto& table : {whole, shards}) {
+    full_softmax_loss<double>({table, mod}, examples, 1, {&loss, 1});
+    CHECK(loss == expected);
+  }
+}
+
+TEST_CASE("Rows that are asked for beyond the last are refused") {
+  const TwoClasses two;
+  double loss = 0.0, grad_input = 0.0;
+  FullSoftmaxGradient<double> gradient(two.layer, two.examples, {}, 1, {&loss, 1});
+  std::vector<double> rows{-7.0, -7.0};
+  for (const std::int64_t begin :
+       {std::int64_t{-1}, std::int64_t{2}, std::numeric_limits<std::int64_t>::max()}) {
+    CHECK_THROWS_AS(gradient.add_rows(begin, {rows.data(), 1, 1, 1}, {rows.data() + 1, 1},
+                                      {&grad_input, 1, 1, 1}),
+                    std::invalid_argument);
+  }
+  CHECK(rows == std::vector<double>{-7.0, -7.0});
 }
 
 TEST_CASE("nce_loss is the logistic loss of each class") {

@@ -21,8 +21,16 @@ def as_array(value: ArrayLike, name: str) -> Array:
     Raises
     ------
     TypeError
-        If ``value`` is neither an array nor offers one through ``__array_interface__`` or DLPack.
+        If ``value`` is neither an array nor offers one through ``__array_interface__`` or DLPack,
+        or if it is a masked array: nothing here would look at the mask.
     """
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask nothing looks at; {name}.filled(...) makes an "
+            "array without one"
+        )
     if isinstance(value, np.ndarray):
         return value
     if hasattr(value, "__array_interface__"):
@@ -50,6 +58,13 @@ def as_ids(value: ArrayLike, name: str) -> IdArray:
     if array.dtype == np.uint64 and array.max() > np.iinfo(np.int64).max:
         raise ValueError(f"{name} holds {array.max()}; class ids must fit int64")
     return array.astype(np.int64)
+
+
+def as_some_ids(value: ArrayLike, name: str) -> IdArray:
+    """Return class ids of any shape as an array, that of a single integer included."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return as_ids([value], name).reshape(())
+    return as_ids(value, name)
 
 
 def as_table(value: Table, name: str) -> Array | list[Array]:

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, Table, as_table
 from manyclass._optimizer_state import memory_of
+from manyclass._scalars import as_dtype
 from manyclass._targets import read_targets
 
 _ROWS_A_CALL = 2**14
@@ -31,7 +32,7 @@ def new_weights(num_classes: int, dim: int, dtype: DTypeLike, seed: tuple[int, i
 
 def new_dtype(dtype: DTypeLike | None) -> np.dtype[Any]:
     """Return the dtype of new weights."""
-    wanted = np.dtype(np.float32 if dtype is None else dtype)
+    wanted = as_dtype(np.float32 if dtype is None else dtype, "dtype")
     if wanted not in (np.float32, np.float64):
         raise TypeError(f"dtype is {wanted}; it must be float32 or float64")
     return wanted
@@ -43,8 +44,9 @@ def as_weights_table(
     """Return the caller's weights: an array, or a list of shards."""
     table = as_table(weights, "weights")
     first = table[0] if isinstance(table, list) and table else table
-    if dtype is not None and isinstance(first, np.ndarray) and np.dtype(dtype) != first.dtype:
-        raise TypeError(f"dtype is {np.dtype(dtype)}, weights has {first.dtype}; leave dtype out")
+    wanted = None if dtype is None else as_dtype(dtype, "dtype")
+    if wanted is not None and isinstance(first, np.ndarray) and wanted != first.dtype:
+        raise TypeError(f"dtype is {wanted}, weights has {first.dtype}; leave dtype out")
     _check_shape(table, "weights", (num_classes, dim))
     return table
 

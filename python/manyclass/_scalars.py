@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import operator
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
@@ -68,3 +70,17 @@ def as_name(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}; it must be a string")
     return value
+
+
+def as_dtype(value: DTypeLike, name: str) -> np.dtype[Any]:
+    """Return ``value`` as a dtype.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    try:
+        return np.dtype(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}; it must be float32 or float64") from None

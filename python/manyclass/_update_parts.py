@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from manyclass._arrays import Array, as_array, as_ids, as_table
 from manyclass._optimizer_state import memory_of
-from manyclass.indexed_slices import IndexedSlices
+from manyclass.indexed_slices import IndexedSlices, as_shape
 
 # A table, or its shards, and the gradient of each.
 Variable: TypeAlias = Any
@@ -36,7 +36,7 @@ def parts_of(variable: Variable, slices: Slices, place: str) -> list[Part]:
 def _part(table: Array, slices: object, place: str) -> Part:
     if not isinstance(slices, IndexedSlices):
         raise TypeError(f"{place}slices is a {type(slices).__name__}; it must be IndexedSlices")
-    if tuple(slices.dense_shape) != table.shape:
+    if as_shape(slices.dense_shape, f"{place}dense_shape") != table.shape:
         raise ValueError(
             f"{place}slices has dense_shape {list(slices.dense_shape)}, variable has shape "
             f"{list(table.shape)}; they must be the same"

@@ -9,6 +9,7 @@ import numpy as np
 from manyclass._arrays import ArrayLike, as_ids
 from manyclass._core import AliasSampler as _AliasCore
 from manyclass._seeds import SeedLike, resolve_seed
+from manyclass._states import as_state
 from manyclass.samplers import Sampler, as_weights
 
 
@@ -79,7 +80,10 @@ class AliasSampler(Sampler):
         ------
         ValueError
             If the state is of another sampler or is no state. The sampler stays as it was.
+        TypeError
+            If it is no dict.
         """
+        state = dict(as_state(state))
         weights = state.get("weights")
         if not isinstance(weights, np.ndarray) or weights.dtype != np.float64:
             raise ValueError('state has no "weights" of float64; it is no state of AliasSampler')

@@ -34,6 +34,8 @@ from manyclass.unigram_samplers import (
 
 # A learned unigram sampler counts in int32.
 MOST_LEARNED = 2**31 - 2
+# Classes of a log-uniform one are float64s on the way.
+MOST_LOG_UNIFORM = 2**62
 _MOST_INT64 = 2**63 - 1
 
 
@@ -106,7 +108,9 @@ def log_uniform_candidate_sampler(
     that of `LogUniformSampler`.
     """
     del name
-    labels, size = check_arguments(true_classes, num_true, num_sampled, unique, range_max)
+    labels, size = check_arguments(
+        true_classes, num_true, num_sampled, unique, range_max, most=MOST_LOG_UNIFORM
+    )
     sampler = LogUniformSampler(range_max, seed=seed)
     return sampler.sample(labels, size, unique=unique, dtype=dtype)
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manyclass import _core
-from manyclass._arrays import ArrayLike, as_ids
-from manyclass._scalars import as_integer
+from manyclass._arrays import ArrayLike, as_array, as_ids, as_some_ids
+from manyclass._scalars import as_flag, as_integer, as_real
+from manyclass._states import as_state, check_entries
 from manyclass.samplers import SampledValues, as_weights
 
 
@@ -114,7 +115,7 @@ class StreamingFrequencies:
         ValueError
             If an id lies outside [0, num_classes).
         """
-        classes = as_ids(ids, "ids") if np.ndim(ids) else np.asarray(ids)
+        classes = as_some_ids(ids, "ids")
         return self._core.probability(classes.reshape(-1)).reshape(classes.shape)
 
     def state_dict(self) -> dict[str, Any]:
@@ -136,15 +137,20 @@ class StreamingFrequencies:
         ------
         ValueError
             If the state is of another number of classes or half-life, or is no state.
+        TypeError
+            If it is no dict, or an entry is of another type or dtype.
         """
         mine = {"num_classes": self.num_classes, "half_life": self._core.half_life}
-        for key, value in mine.items():
-            if state.get(key) != value:
-                raise ValueError(f'state has "{key}" {state.get(key)!r}, this has {value!r}')
+        check_entries(as_state(state), mine, "this")
         missing = {"counts", "seen_at", "total", "num_labels"} - state.keys()
         if missing:
             raise ValueError(f"state has no {', '.join(sorted(missing))}")
-        self._core.set_state(state["counts"], state["seen_at"], state["total"], state["num_labels"])
+        self._core.set_state(
+            as_array(state["counts"], 'state["counts"]'),
+            as_array(state["seen_at"], 'state["seen_at"]'),
+            as_real(state["total"], 'state["total"]'),
+            as_integer(state["num_labels"], 'state["num_labels"]'),
+        )
 
 
 class InBatchSampler:
@@ -239,7 +245,9 @@ class InBatchSampler:
         """
         labels = as_ids(true_classes, "true_classes")
         return SampledValues(
-            *_core.in_batch_candidates(labels, self._frequencies, update and self._learns)
+            *_core.in_batch_candidates(
+                labels, self._frequencies, as_flag(update, "update") and self._learns
+            )
         )
 
 

@@ -12,6 +12,24 @@ from manyclass._scalars import as_integer
 from manyclass.threads import thread_argument
 
 
+def as_shape(value: object, name: str) -> tuple[int, ...]:
+    """Return the shape of a table.
+
+    Raises
+    ------
+    TypeError
+        If it is no tuple or list of integers.
+    ValueError
+        If a size is negative.
+    """
+    if not isinstance(value, list | tuple) or not value:
+        raise TypeError(f"{name} is {value!r}; it must be a tuple of int")
+    sizes = tuple(as_integer(size, f"{name}[{axis}]") for axis, size in enumerate(value))
+    if min(sizes) < 0:
+        raise ValueError(f"{name} is {list(sizes)}; no size may be negative")
+    return sizes
+
+
 class IndexedSlices(NamedTuple):
     """Some rows of a table: what TensorFlow calls by the same name.
 
@@ -26,9 +44,28 @@ class IndexedSlices(NamedTuple):
     """The shape of the whole table."""
 
     def to_dense(self) -> Array:
-        """Return the whole table, zeros included."""
-        dense = np.zeros(self.dense_shape, self.values.dtype)
-        dense[self.indices] = self.values
+        """Return the whole table, zeros included.
+
+        Raises
+        ------
+        ValueError
+            If shapes disagree or an index lies outside [0, dense_shape[0]).
+        TypeError
+            If a field is of another type.
+        """
+        values, indices = as_array(self.values, "values"), as_ids(self.indices, "indices")
+        dense: Array = np.zeros(as_shape(self.dense_shape, "dense_shape"), values.dtype)
+        if indices.dtype.kind not in "iu":
+            raise TypeError(f"indices has dtype {indices.dtype}; it must be int64")
+        if indices.ndim != 1 or values.shape != indices.shape + dense.shape[1:]:
+            raise ValueError(
+                f"values has shape {list(values.shape)}, indices {list(indices.shape)} and "
+                f"dense_shape is {list(dense.shape)}; there must be a row for each index"
+            )
+        outside = indices[(indices < 0) | (indices >= len(dense))]
+        if len(outside):
+            raise ValueError(f"indices holds {outside[0]}, outside [0, {len(dense)})")
+        dense[indices] = values
         return dense
 
     @classmethod
@@ -62,13 +99,13 @@ class IndexedSlices(NamedTuple):
             If a dtype is another.
         """
         rows = as_array(values, "values")
-        if tuple(dense_shape[1:]) != rows.shape[1:]:
+        shape = as_shape(dense_shape, "dense_shape")
+        if shape[1:] != rows.shape[1:]:
             raise ValueError(
-                f"dense_shape is {list(dense_shape)}, values has shape {list(rows.shape)}; "
+                f"dense_shape is {list(shape)}, values has shape {list(rows.shape)}; "
                 "all axes but the first must agree"
             )
-        num_rows = as_integer(dense_shape[0], "dense_shape[0]")
         ((summed, ids),) = _core.sum_rows(
-            as_ids(indices, "indices"), rows, num_rows, thread_argument(num_threads)
+            as_ids(indices, "indices"), rows, shape[0], thread_argument(num_threads)
         )
-        return cls(summed, ids, tuple(dense_shape))
+        return cls(summed, ids, shape)

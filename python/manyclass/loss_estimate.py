@@ -91,6 +91,8 @@ def full_softmax_loss_estimate(
     size = as_integer(num_sampled, "num_sampled")
     if size < 2 * _GROUPS:
         raise ValueError(f"num_sampled is {size}; it must be at least {2 * _GROUPS}")
+    if size >= 2**31:  # as for `Sampler.sample`
+        raise ValueError(f"num_sampled is {size}; it must be below 2**31")
     tables = as_table(weights, "weights"), as_table(biases, "biases")
     targets, examples = read_targets(labels, num_true), as_array(inputs, "inputs")
     strategy = as_name(partition_strategy, "partition_strategy")

@@ -9,6 +9,7 @@ import numpy as np
 
 from manyclass import _core
 from manyclass._seeds import SeedLike, resolve_seed
+from manyclass._states import as_state
 from manyclass.samplers import Sampler
 
 
@@ -87,8 +88,10 @@ class MixtureSampler(Sampler):
         ValueError
             If the state is of another sampler, of another number of classes or of other shares,
             or is no state.
+        TypeError
+            If it is no dict.
         """
-        shares = state.get("shares")
+        shares = as_state(state).get("shares")
         if not isinstance(shares, tuple | list) or tuple(shares) != self.shares:
             raise ValueError(f'state has "shares" {shares!r}, this sampler has {self.shares!r}')
         super().load_state_dict(state)

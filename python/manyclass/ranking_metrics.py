@@ -29,8 +29,16 @@ def perplexity(loss: ArrayLike) -> float:
     -------
     float
         Infinite where exp is beyond float64; NaN of no losses.
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` is no array of real numbers.
     """
-    mean = _mean(as_array(loss, "loss"))
+    losses = as_array(loss, "loss")
+    if losses.dtype.kind not in "iuf":
+        raise TypeError(f"loss has dtype {losses.dtype}; it must be of real numbers")
+    mean = _mean(losses)
     return math.exp(mean) if mean < math.log(np.finfo(np.float64).max) else mean * math.inf
 
 
@@ -113,7 +121,8 @@ def _check_splits(values: IdArray, splits: IdArray) -> None:
 
 
 def _mean(values: NDArray[Any]) -> float:
-    return float(np.mean(values, dtype=np.float64)) if values.size else math.nan
+    with np.errstate(over="ignore", invalid="ignore"):  # inf and NaN are results
+        return float(np.mean(values, dtype=np.float64)) if values.size else math.nan
 
 
 class _Distinct(NamedTuple):
@@ -127,6 +136,9 @@ class _Distinct(NamedTuple):
         if isinstance(ranks, RaggedLabels):
             values = as_array(ranks.values, "ranks.values")
             splits = as_array(ranks.row_splits, "ranks.row_splits")
+            if splits.dtype.kind not in "iu":
+                raise TypeError(f"ranks.row_splits has dtype {splits.dtype}; it must be int64")
+            splits = splits.astype(np.int64)
             _check_splits(values, splits)
             owners = np.repeat(np.arange(len(splits) - 1), np.diff(splits))
         else:

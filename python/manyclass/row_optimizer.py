@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
+
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, as_array
 from manyclass._optimizer_state import State, VariableStates, checked_table, named_arrays
@@ -123,6 +125,8 @@ class RowOptimizer(ABC):
             the variables.
         """
         parts: list[Part] = []
+        if isinstance(pairs, np.ndarray) or not isinstance(pairs, Iterable):
+            raise TypeError(f"pairs is a {type(pairs).__name__}; it must be an iterable of pairs")
         for place, pair in enumerate(pairs):
             if isinstance(pair, IndexedSlices) or not isinstance(pair, list | tuple):
                 raise TypeError(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
-from manyclass._arrays import ArrayLike, IdArray, as_array, as_ids
-from manyclass._scalars import as_flag, as_integer
+from manyclass._arrays import ArrayLike, IdArray, as_array, as_ids, as_some_ids
+from manyclass._scalars import as_dtype, as_flag, as_integer
 from manyclass._seeds import SeedLike, resolve_seed
+from manyclass._states import as_state, check_entries
 
 
 class SampledValues(NamedTuple):
@@ -148,7 +150,7 @@ class Sampler:
         ValueError
             If an id lies outside [0, num_classes).
         """
-        classes = as_ids(ids, "ids") if np.ndim(ids) else np.asarray(ids)
+        classes = as_some_ids(ids, "ids")
         return self._core.probability(classes.reshape(-1)).reshape(classes.shape)
 
     def state_dict(self) -> dict[str, Any]:
@@ -166,17 +168,16 @@ class Sampler:
         ------
         ValueError
             If the state is of another sampler or of another number of classes, or is no state.
+        TypeError
+            If it is no dict.
         """
         self._core.set_stream(self._place_in(state))
 
-    def _place_in(self, state: dict[str, Any]) -> tuple[int, int, int]:
+    def _place_in(self, state: Mapping[str, Any]) -> tuple[int, int, int]:
         """Check that the state is of such a sampler; return its place in the stream."""
         mine = {"sampler": type(self).__name__, "num_classes": self.num_classes}
-        for key, value in mine.items():
-            if state.get(key) != value:
-                raise ValueError(
-                    f'state has "{key}" {state.get(key)!r}, this sampler has {value!r}'
-                )
+        state = as_state(state)
+        check_entries(state, mine, "this sampler")
         words = state.get("stream")
         if (
             not isinstance(words, tuple | list)
@@ -227,7 +228,7 @@ class LogUniformSampler(Sampler):
 
 def wants_float64(dtype: DTypeLike) -> bool:
     """Tell float64 from float32 as the dtype of expected counts."""
-    wanted = np.dtype(dtype)
+    wanted = as_dtype(dtype, "dtype")
     if wanted not in (np.float32, np.float64):
         raise TypeError(f"dtype is {wanted}; expected counts can be float32 or float64")
     return bool(wanted == np.float64)
@@ -236,7 +237,10 @@ def wants_float64(dtype: DTypeLike) -> bool:
 def as_weights(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return weights as the core reads them."""
     # The sampler keeps a table of its own, so a list or another number type is converted here.
-    array = np.asarray(values) if isinstance(values, list | tuple) else as_array(values, name)
+    try:
+        array = np.asarray(values) if isinstance(values, list | tuple) else as_array(values, name)
+    except ValueError as error:  # rows of unequal length
+        raise ValueError(f"{name} is a list that is no rectangular array: {error}") from None
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} has dtype {array.dtype}; it must be of real numbers")
     return array.astype(np.float64, copy=False)

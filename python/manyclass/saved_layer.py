@@ -84,10 +84,16 @@ class SavedLayer(OutputLayer):
         ValueError
             If the file is no checkpoint, not whole or of another version, or if the sampler or
             the optimizer is of another kind. Neither is changed then.
+        TypeError
+            If an argument is of another type.
         OSError
             If the file cannot be read.
         """
         mapped = as_flag(mmap, "mmap")
+        if not isinstance(sampler, Sampler | None):
+            raise TypeError(f"sampler is {sampler!r}; it must be a sampler of manyclass")
+        if not isinstance(optimizer, RowOptimizer | None):
+            raise TypeError(f"optimizer is {optimizer!r}; it must be one such as Adagrad(0.1)")
         if mapped and optimizer is not None:
             raise ValueError("mmap leaves weights read-only: an optimizer cannot train them")
         checkpoint = read_checkpoint(path)

@@ -132,6 +132,8 @@ class UnigramSampler(Sampler):
         ValueError
             If the state is of another sampler, of another number of classes or of other weights,
             or is no state.
+        TypeError
+            If it is no dict.
         """
         place = self._place_in(state)
         if not np.array_equal(state.get("weights", ()), self._core.weights()):
@@ -182,6 +184,8 @@ class LearnedUnigramSampler(Sampler):
         ------
         ValueError
             If the state is of another sampler or of another number of classes, or is no state.
+        TypeError
+            If it is no dict.
         """
         place = self._place_in(state)
         self._core.set_weights(_learned_weights(state.get("weights")))

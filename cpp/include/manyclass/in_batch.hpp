@@ -13,7 +13,8 @@ namespace manyclass {
 /// Each class among the labels, shape [batch, num_true], once and in ascending order, with the
 /// expected count of a class of frequency p: 1 - (1 - p)^n, the chance to be among the
 /// n = (batch - 1) * num_true labels of the other rows. (A row's own labels are no candidates of
-/// that row: the losses take them out as accidental hits.) For one row, n is num_true.
+/// that row: the losses take them out as accidental hits.) For one row, n is num_true. No count is
+/// below the smallest normal float.
 ///
 /// With `update` the frequencies count the labels first. Throws std::invalid_argument, before
 /// anything changes, if a label lies outside [0, num_classes) or has the frequency zero.

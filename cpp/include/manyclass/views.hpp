@@ -81,12 +81,14 @@ class RowsView {
   PartitionStrategy strategy() const { return strategy_; }
   const MatrixView<T>& shard(std::int64_t p) const { return shards_[static_cast<std::size_t>(p)]; }
 
+  /// Whether the position of every class is the class itself.
+  bool is_in_order() const { return num_shards() == 1 || strategy_ == PartitionStrategy::div; }
   std::int64_t position(std::int64_t class_id) const {
-    if (num_shards() == 1 || strategy_ == PartitionStrategy::div) return class_id;
+    if (is_in_order()) return class_id;
     return first_position(class_id % num_shards()) + class_id / num_shards();
   }
   std::int64_t class_at(std::int64_t position) const {
-    if (num_shards() == 1 || strategy_ == PartitionStrategy::div) return position;
+    if (is_in_order()) return position;
     const std::int64_t p = shard_at(position);
     return (position - first_position(p)) * num_shards() + p;
   }

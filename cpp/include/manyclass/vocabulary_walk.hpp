@@ -20,7 +20,8 @@ class VocabularyWalk {
   /// many it added. `first_row` is where in the stream the rows begin, for messages.
   ///
   /// Throws std::invalid_argument, and leaves the stretch as it was, if a label lies outside
-  /// [0, num_classes) or if a row alone has more than max_candidates classes.
+  /// [0, num_classes), if a row alone has more than max_candidates classes or if first_row is
+  /// negative or the last row's number beyond int64.
   std::int64_t take(MatrixView<const std::int64_t> labels, std::int64_t first_row = 0);
 
   /// The classes of the stretch in ascending order; a new stretch begins.
