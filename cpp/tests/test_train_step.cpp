@@ -143,8 +143,7 @@ TEST_CASE("A sample that is not kept is taken back, if the stream is still where
   other.sampler.set_stream(moved);
   const SampledValues expected = other.sampler.sample(labels, 4, true);
   TentativeSample sample({t.sampler, 4}, labels);
-  sample.keep();
-  CHECK(sample.values().sampled_candidates == expected.sampled_candidates);
+  CHECK(sample.keep().sampled_candidates == expected.sampled_candidates);
   CHECK(t.sampler.stream() == other.sampler.stream());
   CHECK(t.sampler.weights() == other.sampler.weights());
 }
