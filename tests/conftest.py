@@ -27,15 +27,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --framework: its tests alone, since two frameworks in one process may crash it."""
     parser.addoption("--framework", choices=FRAMEWORKS, help="run the tests of this one alone")
     parser.addoption("--fault-seconds", type=float, default=1.0, help="how long faults are tried")
+    parser.addoption(
+        "--generated", type=int, default=50, help="bad inputs of each call in test_bad_generated.py"
+    )
 
 
 @pytest.fixture
 def fault_seconds(request: pytest.FixtureRequest) -> float:
     """Return about how long each test of test_fault_*.py goes on trying."""
     return float(request.config.getoption("--fault-seconds"))
-    parser.addoption(
-        "--generated", type=int, default=50, help="bad inputs of each call in test_bad_generated.py"
-    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
