@@ -238,3 +238,10 @@ def test_a_masked_array_is_refused() -> None:
     labels = np.ma.masked_array(LABELS, mask=[[False, True], [False, False]])
     with pytest.raises(TypeError, match="true_classes is a masked array"):
         mc.UniformSampler(10).sample(labels, 2)
+
+
+def test_a_list_of_ids_beyond_int64() -> None:
+    with pytest.raises(
+        ValueError, match=re.escape("true_classes holds 9223372036854775808; class")
+    ):
+        MAKE["uniform"]().sample([[2**63]], 2)

@@ -1,6 +1,6 @@
 """A call that cannot have its memory raises MemoryError, changes nothing, and can be made again.
 
-Where each allocation of the core fails in turn is cpp/tests/test_failed_allocations.cpp; here it is
+Where each allocation of the core fails in turn is cpp/tests/test_failed_*.cpp; here it is
 Python's arrays, too.
 """
 

@@ -85,6 +85,16 @@ CASES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         TypeError,
         "sampled_values must be a tuple of three arrays",
     ),
+    "too few candidates": (
+        {"sampled_values": (jnp.arange(11), jnp.ones((8, 1)), jnp.ones(11))},
+        ValueError,
+        "num_sampled is 12, sampled_values has 11 candidates",
+    ),
+    "ragged labels and num_true": (
+        {"labels": mc.RaggedLabels(jnp.arange(8), jnp.arange(9)), "num_true": 2},
+        ValueError,
+        "num_true is 2; ragged labels have no fixed number: leave it at 1",
+    ),
 }
 # What only the running function can see.
 LATE: dict[str, tuple[dict[str, Any], str]] = {

@@ -80,7 +80,10 @@ def test_losses_and_gradients_have_the_bits_of_numpy(
     assert_same_bits(np.asarray(rows.inputs), dense[2])
 
 
-@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.25}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"label_smoothing": 0.25}, {"label_weights": np.full((8, 2), 0.25, np.float32)}],
+)
 def test_the_full_softmax_has_the_bits_of_numpy(options: dict[str, Any]) -> None:
     weights, biases, labels, inputs = ARRAYS
     grad_loss = np.linspace(-1.0, 2.0, 8, dtype=np.float32)
