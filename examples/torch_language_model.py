@@ -70,16 +70,17 @@ def windows(stream: Tensor, batch: int, length: int) -> Iterator[tuple[Tensor, T
 
 
 def train(model: LanguageModel, stream: Tensor, args: argparse.Namespace) -> float:
-    """Train until the time is up; return the tokens a second."""
+    """Train until the time is up, or the steps are done; return the tokens a second."""
     rows = torch.optim.Adagrad(
         model.embedding.parameters(), ROW_LEARNING_RATE, initial_accumulator_value=0.1
     )
     dense = torch.optim.Adam(model.lstm.parameters(), LEARNING_RATE)
-    began, tokens = time.perf_counter(), 0
+    began, tokens, steps = time.perf_counter(), 0, 0
+    most = math.inf if args.steps is None else args.steps
     model.train()
     with tqdm(total=round(60 * args.minutes), unit="s", desc="train") as bar:
         try:
-            while (seconds := time.perf_counter() - began) < 60 * args.minutes:
+            while (seconds := time.perf_counter() - began) < 60 * args.minutes and steps < most:
                 for inputs, following in windows(stream, args.batch, args.length):
                     rows.zero_grad()
                     dense.zero_grad()
@@ -88,11 +89,11 @@ def train(model: LanguageModel, stream: Tensor, args: argparse.Namespace) -> flo
                     nn.utils.clip_grad_norm_(model.lstm.parameters(), 1.0)
                     rows.step()
                     dense.step()
-                    tokens += inputs.numel()
+                    tokens, steps = tokens + inputs.numel(), steps + 1
                     seconds = time.perf_counter() - began
                     bar.update(min(round(seconds), bar.total) - bar.n)
                     bar.set_postfix(tokens=tokens, sampled_loss=f"{loss.item():.3f}")
-                    if seconds > 60 * args.minutes:
+                    if seconds > 60 * args.minutes or steps >= most:
                         break
         except KeyboardInterrupt:
             pass
@@ -127,6 +128,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--text", nargs="+", type=Path, help="your own text files instead of the library's source")
     add("--minutes", type=float, default=5.0, help="of training (default 5)")
+    add("--steps", type=int, help="of training at most, however long they take")
     add("--dim", type=int, default=128, help="of embeddings and states (default 128)")
     add("--batch", type=int, default=32, help="windows a step (default 32)")
     add("--length", type=int, default=32, help="tokens of a window (default 32)")

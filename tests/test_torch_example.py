@@ -27,7 +27,7 @@ def test_it_learns_what_a_unigram_does_not_know(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text(echo_text(3000), "utf-8")
     saved = tmp_path / "model.pt"
-    options = ("--minutes", 0.15, "--candidates", 20, "--length", 8, "--dim", 32, "--save", saved)
+    options = ("--steps", 150, "--candidates", 20, "--length", 8, "--dim", 32, "--save", saved)
     done = run("--text", text, *options)
     assert done.returncode == 0, done.stderr
     perplexity = {
