@@ -77,3 +77,9 @@ def test_to_dense_refuses_rows_that_are_none(index: int) -> None:
     slices = mc.IndexedSlices(np.ones((1, 2)), np.array([index]), (4, 2))
     with pytest.raises(ValueError, match=rf"indices holds {index}, outside \[0, 4\)"):
         slices.to_dense()
+
+
+def test_to_dense_refuses_values_that_are_no_numbers() -> None:
+    slices = mc.IndexedSlices(np.ones((1, 2), bool), np.array([1]), (4, 2))
+    with pytest.raises(TypeError, match="values has dtype bool"):
+        slices.to_dense()

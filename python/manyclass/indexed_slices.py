@@ -54,6 +54,8 @@ class IndexedSlices(NamedTuple):
             If a field is of another type.
         """
         values, indices = as_array(self.values, "values"), as_ids(self.indices, "indices")
+        if values.dtype.kind not in "iuf" and values.dtype.name != "bfloat16":
+            raise TypeError(f"values has dtype {values.dtype}; it must be of real numbers")
         dense: Array = np.zeros(as_shape(self.dense_shape, "dense_shape"), values.dtype)
         if indices.dtype.kind not in "iu":
             raise TypeError(f"indices has dtype {indices.dtype}; it must be int64")
