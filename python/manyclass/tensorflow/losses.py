@@ -245,13 +245,8 @@ def _differentiable(loss: LossAndGrad, options: dict[str, Any]) -> Callable[...,
         losses, gradients = loss(*arguments(*arrays), **options)
         return [losses, *_dense(gradients)]
 
-    def scaled(grad_loss: Array, *arrays: Array) -> Sequence[Array]:
-        there, problem = arrays[:3], arrays[3:]
-        factor = grad_loss.flat[0] if grad_loss.size else 1
-        # A sum or a mean over the batch has one factor for all; else there is a second pass.
-        if not (grad_loss == factor).all():
-            return _dense(loss(*arguments(*problem), **options, grad_loss=grad_loss)[1])
-        return there if factor == 1 else [factor * gradient for gradient in there]
+    def compute_gradients(grad_loss: Array, *arrays: Array) -> Sequence[Array]:
+        return _dense(loss(*arguments(*arrays), **options, grad_loss=grad_loss)[1])
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def differentiable(*tensors: tf.Tensor) -> Any:
@@ -261,7 +256,14 @@ def _differentiable(loss: LossAndGrad, options: dict[str, Any]) -> Callable[...,
         )
 
         def gradient(grad_loss: tf.Tensor) -> tuple[Any, ...]:
-            return *call(scaled, [grad_loss, *gradients, *tensors], results), *[None] * 4
+            # A sum or a mean over the batch has one factor for all; else there is a second pass.
+            factor = tf.reduce_sum(grad_loss[:1])
+            values = tf.cond(
+                tf.reduce_all(grad_loss == factor),
+                lambda: [factor * value for value in gradients],
+                lambda: call(compute_gradients, [grad_loss, *tensors], results),
+            )
+            return (*values, *[None] * 4)
 
         return losses, gradient
 
