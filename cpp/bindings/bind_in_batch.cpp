@@ -47,16 +47,22 @@ void set_state(StreamingFrequencies& frequencies, const py::array& counts, const
 
 py::tuple candidates(const py::array& true_classes, StreamingFrequencies& frequencies,
                      bool also_update) {
-  const auto labels = read_matrix<std::int64_t>(true_classes, "true_classes", labels_shape);
+  constexpr const char* name = "true_classes";
+  const auto labels = read_matrix<std::int64_t>(true_classes, name, labels_shape);
   SampledValues values;
   {
     const py::gil_scoped_release release;
-    values = in_batch_candidates(labels, frequencies, also_update);
+    values = in_batch_candidates(labels, frequencies, also_update, name);
   }
-  return py::make_tuple(
+  py::tuple result = py::make_tuple(
       copy_of(std::span<const std::int64_t>(values.sampled_candidates)),
       copy_of(std::span<const float>(values.true_expected_count), {labels.rows, labels.cols}),
       copy_of(std::span<const float>(values.sampled_expected_count)));
+  if (also_update) {  // with all memory taken
+    const py::gil_scoped_release release;
+    frequencies.update(labels, name);
+  }
+  return result;
 }
 
 }  // namespace

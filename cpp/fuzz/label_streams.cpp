@@ -42,10 +42,11 @@ void count(fuzz::Input& input) {
     if (const int call = input.below(4); call == 0) {
       was_refused = fuzz::refused([&] { frequencies->update(labels.matrix()); });
     } else if (call == 1) {
-      const bool update = input.coin();
+      const bool counted = input.coin();
       SampledValues values;
       was_refused = fuzz::refused(
-          [&] { values = in_batch_candidates(labels.matrix(), *frequencies, update); });
+          [&] { values = in_batch_candidates(labels.matrix(), *frequencies, counted); });
+      if (counted && !was_refused) frequencies->update(labels.matrix());
       const auto& ids = values.sampled_candidates;
       fuzz::require(std::is_sorted(ids.begin(), ids.end(), std::less_equal()), "each class once");
       for (const float expected : values.sampled_expected_count) {

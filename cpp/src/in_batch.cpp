@@ -14,31 +14,50 @@ float expected_count(double p, double num_draws) {
   return static_cast<float>(-std::expm1(num_draws * std::log1p(-p)));
 }
 
-std::vector<std::int64_t> distinct_classes(MatrixView<const std::int64_t> labels) {
+std::vector<std::int64_t> sorted_classes(MatrixView<const std::int64_t> labels) {
   std::vector<std::int64_t> ids;
   ids.reserve(static_cast<std::size_t>(labels.rows * labels.cols));
   for (std::int64_t i = 0; i < labels.rows; ++i) {
     ids.insert(ids.end(), labels.row(i), labels.row(i) + labels.cols);
   }
   std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
+}
+
+// Leaves each of the sorted classes once; returns how often it was there.
+std::vector<std::int64_t> count_repeated(std::vector<std::int64_t>& ids) {
+  std::vector<std::int64_t> times;
+  times.reserve(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (times.empty() || ids[i] != ids[times.size() - 1]) {
+      ids[times.size()] = ids[i];
+      times.push_back(0);
+    }
+    ++times.back();
+  }
+  ids.resize(times.size());
+  return times;
 }
 
 }  // namespace
 
 SampledValues in_batch_candidates(MatrixView<const std::int64_t> labels,
-                                  StreamingFrequencies& frequencies, bool update,
+                                  const StreamingFrequencies& frequencies, bool counted,
                                   std::string_view argument) {
   check_labels(labels, frequencies.num_classes(), argument);
   SampledValues values;
-  values.sampled_candidates = distinct_classes(labels);
+  values.sampled_candidates = sorted_classes(labels);
+  const std::vector<std::int64_t> times = count_repeated(values.sampled_candidates);
   const std::vector<std::int64_t>& ids = values.sampled_candidates;
   std::vector<double> p(ids.size());
   values.sampled_expected_count.reserve(ids.size());
   values.true_expected_count.reserve(static_cast<std::size_t>(labels.rows * labels.cols));
-  if (update) frequencies.update(labels, argument);  // with all memory taken
-  frequencies.probabilities({ids.data(), static_cast<std::int64_t>(ids.size())}, p);
+  const VectorView<const std::int64_t> classes{ids.data(), static_cast<std::int64_t>(ids.size())};
+  if (counted) {
+    frequencies.probabilities_after(classes, times, p, argument);
+  } else {
+    frequencies.probabilities(classes, p, argument);
+  }
 
   const std::int64_t others = std::max<std::int64_t>(labels.rows - 1, 1);
   const auto num_draws = static_cast<double>(others * labels.cols);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 #include <utility>
 
 #include "label_checks.hpp"
@@ -35,6 +36,11 @@ double check_counts(VectorView<const double> counts, std::string_view argument) 
   return sum;
 }
 
+// Rounding of the total must not lead above 1.
+double share(double count, double total) {
+  return total > 0.0 ? std::min(count / total, 1.0) : 0.0;
+}
+
 }  // namespace
 
 StreamingFrequencies::StreamingFrequencies(std::int64_t num_classes, double half_life)
@@ -62,10 +68,11 @@ double StreamingFrequencies::left_after(std::int64_t num_labels) const {
   return std::exp2(-static_cast<double>(num_labels) / half_life_);
 }
 
-double StreamingFrequencies::count_now(std::size_t class_id) const {
+// What is left of a class's count when so many labels have been seen.
+double StreamingFrequencies::count_at(std::size_t class_id, std::int64_t num_labels) const {
   const double count = state_.counts[class_id];
   if (state_.seen_at.empty()) return count;
-  return count * left_after(state_.num_labels - state_.seen_at[class_id]);
+  return count * left_after(num_labels - state_.seen_at[class_id]);
 }
 
 void StreamingFrequencies::update(MatrixView<const std::int64_t> labels,
@@ -80,7 +87,7 @@ void StreamingFrequencies::update(MatrixView<const std::int64_t> labels,
       const std::int64_t id = labels.row(i)[j];
       if (!is_class(id, num_classes())) continue;  // checked, but another may write there
       const auto c = static_cast<std::size_t>(id);
-      state_.counts[c] = count_now(c) + 1.0;
+      state_.counts[c] = count_at(c, state_.num_labels) + 1.0;
       if (!state_.seen_at.empty()) state_.seen_at[c] = state_.num_labels;
     }
   }
@@ -91,10 +98,25 @@ void StreamingFrequencies::probabilities(VectorView<const std::int64_t> ids, std
   const std::lock_guard lock(mutex_);
   for (std::int64_t k = 0; k < ids.size; ++k) {
     require_class(ids[k], num_classes(), argument, "[", k, "]");
-    const double count = count_now(static_cast<std::size_t>(ids[k]));
-    // Rounding of the total must not lead above 1.
-    out[static_cast<std::size_t>(k)] =
-        state_.total > 0.0 ? std::min(count / state_.total, 1.0) : 0.0;
+    const double count = count_at(static_cast<std::size_t>(ids[k]), state_.num_labels);
+    out[static_cast<std::size_t>(k)] = share(count, state_.total);
+  }
+}
+
+void StreamingFrequencies::probabilities_after(VectorView<const std::int64_t> ids,
+                                               std::span<const std::int64_t> num_labels,
+                                               std::span<double> out,
+                                               std::string_view argument) const {
+  const auto added = std::accumulate(num_labels.begin(), num_labels.end(), std::int64_t{0});
+  const std::lock_guard lock(mutex_);
+  const double total = state_.total * left_after(added) + static_cast<double>(added);
+  for (std::int64_t k = 0; k < ids.size; ++k) {
+    require_class(ids[k], num_classes(), argument, "[", k, "]");
+    const auto place = static_cast<std::size_t>(k);
+    double count = count_at(static_cast<std::size_t>(ids[k]), state_.num_labels + added);
+    // One by one, as update() counts them: the same rounding.
+    for (std::int64_t i = 0; i < num_labels[place]; ++i) count += 1.0;
+    out[place] = share(count, total);
   }
 }
 

@@ -60,5 +60,17 @@ TEST_CASE("labels of a batch are candidates once") {
   CHECK(values.sampled_candidates == std::vector<std::int64_t>{3, 7});
   CHECK(values.true_expected_count.size() == 3);
   CHECK(values.sampled_expected_count[0] == doctest::Approx(1.0 - 4.0 / 9.0));
-  CHECK(frequencies.num_labels() == 3);
+  CHECK(frequencies.num_labels() == 0);
+}
+
+TEST_CASE("frequencies once labels are counted are those after counting them") {
+  mc::StreamingFrequencies frequencies(10, 3.7);
+  for (const std::vector<std::int64_t>& labels :
+       {std::vector<std::int64_t>{7, 3, 7}, {3, 3, 3, 9}, {7}, {}}) {
+    const mc::SampledValues foretold = mc::in_batch_candidates(column(labels), frequencies, true);
+    frequencies.update(column(labels));
+    const mc::SampledValues seen = mc::in_batch_candidates(column(labels), frequencies, false);
+    CHECK(foretold.sampled_expected_count == seen.sampled_expected_count);
+    CHECK(foretold.true_expected_count == seen.true_expected_count);
+  }
 }

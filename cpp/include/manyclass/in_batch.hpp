@@ -16,10 +16,11 @@ namespace manyclass {
 /// that row: the losses take them out as accidental hits.) For one row, n is num_true. No count is
 /// below the smallest normal float.
 ///
-/// With `update` the frequencies count the labels first. Throws std::invalid_argument, before
-/// anything changes, if a label lies outside [0, num_classes) or has the frequency zero.
+/// If `counted`, the frequencies are those that there will be once `frequencies.update(labels)` has
+/// counted these labels, which is the caller's to do. Throws std::invalid_argument if a label lies
+/// outside [0, num_classes) or has the frequency zero.
 SampledValues in_batch_candidates(MatrixView<const std::int64_t> labels,
-                                  StreamingFrequencies& frequencies, bool update,
+                                  const StreamingFrequencies& frequencies, bool counted,
                                   std::string_view argument = "true_classes");
 
 }  // namespace manyclass

@@ -46,6 +46,11 @@ class StreamingFrequencies {
   /// std::invalid_argument if a class lies outside [0, num_classes).
   void probabilities(VectorView<const std::int64_t> ids, std::span<double> out,
                      std::string_view argument = "ids") const;
+  /// What they will be once a batch has been counted in which the class ids[k] comes num_labels[k]
+  /// times and no other one at all. Throws as `probabilities` does.
+  void probabilities_after(VectorView<const std::int64_t> ids,
+                           std::span<const std::int64_t> num_labels, std::span<double> out,
+                           std::string_view argument = "ids") const;
 
   State state() const;
   /// Throws std::invalid_argument, before anything changes, if the state is not one of such an
@@ -54,7 +59,7 @@ class StreamingFrequencies {
 
  private:
   double left_after(std::int64_t num_labels) const;
-  double count_now(std::size_t class_id) const;
+  double count_at(std::size_t class_id, std::int64_t num_labels) const;
 
   mutable ForkSafeMutex mutex_;
   double half_life_;
