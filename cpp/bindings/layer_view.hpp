@@ -36,20 +36,46 @@ const char* dtype_of_inputs() {
                                 : "float32 or float64, and that of inputs, float64";
 }
 
-template <class T>
-MatrixView<const T> read_weights(const py::array& shard, const Name& name) {
-  return read_matrix<T>(shard, name, "shape [num_classes, dim]", dtype_of_inputs<T>());
+template <class W>
+MatrixView<const W> read_weights(const py::array& shard, const Name& name) {
+  const char* wanted = "bfloat16, that of weights[0]";
+  if constexpr (!std::same_as<W, Bfloat16>) wanted = dtype_of_inputs<W>();
+  return read_matrix<W>(shard, name, "shape [num_classes, dim]", wanted);
 }
 template <class T>
 MatrixView<const T> read_biases(const py::array& shard, const Name& name) {
   return read_column<T>(shard, name, dtype_of_inputs<T>());
 }
 
-template <class T>
-OutputLayer<T> read_layer(const LayerArrays& arrays) {
+template <class T, class W = T>
+OutputLayer<T, W> read_layer(const LayerArrays& arrays) {
   const PartitionStrategy strategy = partition_strategy(arrays.partition_strategy);
-  return {read_table<const T>(arrays.weights, strategy, "weights", read_weights<T>),
+  return {read_table<const W>(arrays.weights, strategy, "weights", read_weights<W>),
           read_table<const T>(arrays.biases, strategy, "biases", read_biases<T>)};
+}
+
+/// For functions that take rows of bfloat16: calls `call.template operator()<T, W>()` with the
+/// float type of inputs and the type of weights, that of its first shard.
+template <class Call>
+auto with_layer_types(const LayerArrays& arrays, const py::array& inputs, Call call) {
+  const bool is_list = py::isinstance<py::list>(arrays.weights);
+  const bool is_empty = is_list && py::len(arrays.weights) == 0;
+  const Name name = is_list ? "weights[0]" : "weights";
+  return with_float_type(inputs, "inputs", [&]<class T>() {
+    if (is_empty) return call.template operator()<T, T>();
+    const auto first = (is_list ? py::object(arrays.weights[py::int_(0)]) : arrays.weights)
+                           .template cast<py::array>();
+    if constexpr (std::same_as<T, float>) {
+      if (has_dtype<Bfloat16>(first)) return call.template operator()<float, Bfloat16>();
+      check_dtype<float>(first, name,
+                         "float32 or float64, and that of inputs, float32, or bfloat16");
+    } else {
+      check_dtype<double>(first, name,
+                          "float32 or float64, and that of inputs, float64, or bfloat16 beside "
+                          "inputs of float32");
+    }
+    return call.template operator()<T, T>();
+  });
 }
 
 /// labels (an array [batch, num_true]; for ragged ones values [size]), row_splits (None if there

@@ -23,8 +23,8 @@ SampledValuesView view_of(const SampledValues& values, std::int64_t num_true) {
           {values.sampled_expected_count.data(), 1, num_sampled, num_sampled}};
 }
 
-template <class T>
-void check_inputs(const OutputLayer<T>& layer, MatrixView<const T> inputs) {
+template <class T, class W>
+void check_inputs(const OutputLayer<T, W>& layer, MatrixView<const T> inputs) {
   const std::int64_t num_classes = layer.weights.num_rows();
   require(num_classes >= 1, "weights has no rows; it needs one for each class");
   require(layer.weights.dim() >= 1, "weights has no columns; dim must be at least 1");
@@ -34,8 +34,8 @@ void check_inputs(const OutputLayer<T>& layer, MatrixView<const T> inputs) {
           "], weights has dim ", layer.weights.dim(), "; inputs must have shape [batch, dim]");
 }
 
-template <class T>
-void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W>
+void check_examples(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                     VectorView<const T> grad_loss) {
   check_inputs(layer, examples.inputs);
   require(examples.labels.ids().cols >= 1, "labels has no columns; num_true must be at least 1");
@@ -204,14 +204,19 @@ SampledGradients<T> nce_loss_and_grad(const OutputLayer<T>& layer, const Example
   template SampledGradients<T> NAME##_and_grad(                                           \
       const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&,                \
       const SampledLossOptions&, VectorView<const T>, VectorView<T>, MatrixView<T>);
-#define MANYCLASS_INSTANTIATE(T)                                                                \
-  template void check_inputs(const OutputLayer<T>&, MatrixView<const T>);                       \
-  template void check_examples(const OutputLayer<T>&, const Examples<T>&, VectorView<const T>); \
-  MANYCLASS_INSTANTIATE_LOSS(T, sampled_softmax_loss)                                           \
+#define MANYCLASS_INSTANTIATE(T)                      \
+  MANYCLASS_INSTANTIATE_LOSS(T, sampled_softmax_loss) \
   MANYCLASS_INSTANTIATE_LOSS(T, nce_loss)
 MANYCLASS_INSTANTIATE(float)
 MANYCLASS_INSTANTIATE(double)
 #undef MANYCLASS_INSTANTIATE
+#define MANYCLASS_INSTANTIATE_CHECKS(T, W)                                   \
+  template void check_inputs(const OutputLayer<T, W>&, MatrixView<const T>); \
+  template void check_examples(const OutputLayer<T, W>&, const Examples<T>&, VectorView<const T>);
+MANYCLASS_INSTANTIATE_CHECKS(float, float)
+MANYCLASS_INSTANTIATE_CHECKS(float, Bfloat16)
+MANYCLASS_INSTANTIATE_CHECKS(double, double)
+#undef MANYCLASS_INSTANTIATE_CHECKS
 #undef MANYCLASS_INSTANTIATE_LOSS
 
 }  // namespace manyclass

@@ -30,7 +30,9 @@ RowsView<T>::RowsView(std::vector<MatrixView<T>> shards, PartitionStrategy strat
 
 template class RowsView<const float>;
 template class RowsView<const double>;
+template class RowsView<const Bfloat16>;
 template class RowsView<float>;
 template class RowsView<double>;
+template class RowsView<Bfloat16>;
 
 }  // namespace manyclass

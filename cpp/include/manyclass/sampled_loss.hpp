@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 #include <variant>
 
+#include "manyclass/bfloat16.hpp"
 #include "manyclass/compute_dtype.hpp"
 #include "manyclass/indexed_slices.hpp"
 #include "manyclass/labels.hpp"
@@ -14,10 +16,13 @@
 namespace manyclass {
 
 /// The last layer of a classifier: a row of weights and a bias for each class. The biases are a
-/// table of one column.
-template <class T>
+/// table of one column. Rows are of the type T of all else or, where T is float, of Bfloat16, for
+/// functions that say so.
+template <class T, class W = T>
 struct OutputLayer {
-  RowsView<const T> weights;
+  static_assert(std::is_same_v<T, ComputeType<W>>);
+
+  RowsView<const W> weights;
   RowsView<const T> biases;
 };
 
@@ -91,15 +96,15 @@ struct SampledGradients {
 
 /// Throws std::invalid_argument unless weights and biases have a row for each class, and inputs as
 /// many columns as weights. All functions that take a layer do so.
-template <class T>
-void check_inputs(const OutputLayer<T>& layer, MatrixView<const T> inputs);
+template <class T, class W = T>
+void check_inputs(const OutputLayer<T, W>& layer, MatrixView<const T> inputs);
 
 /// Throws std::invalid_argument if shapes disagree, a size is zero where it must not be, a label's
 /// weight is negative or, by itself or in its example's sum, not finite, or label_smoothing lies
 /// outside [0, 1). The functions below do so too; this is for who must know before drawing
 /// candidates. A null `grad_loss` is none.
-template <class T>
-void check_examples(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W = T>
+void check_examples(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                     VectorView<const T> grad_loss = {});
 
 /// Throws std::invalid_argument if options contradict each other; the functions below do so too.

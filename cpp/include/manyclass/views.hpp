@@ -6,6 +6,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "manyclass/bfloat16.hpp"
+
 namespace manyclass {
 
 /// A vector of `size` elements, `stride` elements apart.
@@ -127,7 +129,9 @@ class RowsView {
 
 extern template class RowsView<const float>;
 extern template class RowsView<const double>;
+extern template class RowsView<const Bfloat16>;
 extern template class RowsView<float>;
 extern template class RowsView<double>;
+extern template class RowsView<Bfloat16>;
 
 }  // namespace manyclass
