@@ -216,7 +216,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 def _optimizers() -> Iterator[tuple[str, Call]]:
     slices = mc.IndexedSlices(_numbers(2, DIM), np.array([1, 3]), (N, DIM))
     for name, options in OPTIMIZERS.items():
-        rate = {"learning_rate": 0.1, "weight_decay": 0.01, "clip_norm": 1.0}
+        rate = {"learning_rate": 0.1, "weight_decay": 0.01, "clip_norm": 1.0, "seed": 1}
         yield name, Call(getattr(mc, name), rate | options)
         variable = _numbers(N, DIM)
         optimizer = getattr(mc, name)(0.1, **options)

@@ -66,6 +66,7 @@ def test_state_is_named_after_variable_shard_and_table() -> None:
     variables = make_variables()
     expected = {
         "iterations": (),
+        "seed": (2,),
         "weights.first_moment": (12, 5),
         "weights.second_moment": (12, 5),
         "weights.step": (12,),
@@ -83,10 +84,11 @@ def test_state_is_named_after_variable_shard_and_table() -> None:
     assert {key: np.shape(value) for key, value in state.items()} == expected
     dtypes = {value.dtype for key, value in state.items() if key.startswith("shards")}
     assert dtypes == {np.dtype(np.float64)}
-    assert not any(np.any(value) for value in state.values())
-    assert list(mc.SGD(0.1).state_dict([variables["weights"]])) == ["iterations"]
+    assert not any(np.any(state[key]) for key in expected if "." in key)
+    assert list(mc.SGD(0.1).state_dict([variables["weights"]])) == ["iterations", "seed"]
     assert list(mc.SGD(0.1, momentum=0.5).state(variables["weights"])) == ["momentum"]
-    assert list(mc.Adagrad(0.1).state_dict([np.zeros(2)])) == ["iterations", "0.sum_of_squares"]
+    names = ["iterations", "seed", "0.sum_of_squares"]
+    assert list(mc.Adagrad(0.1).state_dict([np.zeros(2)])) == names
     rowwise = mc.RowwiseAdagrad(0.1).state(variables["weights"])
     assert {k: v.shape for k, v in rowwise.items()} == {"sum_of_mean_squares": (12,)}
 
@@ -148,6 +150,11 @@ WRONG_STATE: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"w.second_moment": [[0.0] * 3] * 4}, TypeError, "w.second_moment"),
     ({"iterations": -1}, ValueError, "iterations.*-1"),
     ({"iterations": 1.5}, TypeError, "iterations.*1.5"),
+    ({"seed": 5}, ValueError, r"state\['seed'\] is 5; it must be two integers"),
+    ({"seed": (1, 2, 3)}, ValueError, "seed.*two integers"),
+    ({"seed": (1.5, 2)}, TypeError, "seed.*1.5"),
+    ({"seed": (1, -2)}, ValueError, "seed.*-2.*negative"),
+    ({"seed": (1, 2**64)}, ValueError, "seed.*18446744073709551616"),
     ({"w.sum_of_squares": np.zeros((4, 3), np.float32)}, ValueError, "sum_of_squares"),
     ({"w.step": None}, ValueError, "lacks.*w.step"),
     ({"iterations": None}, ValueError, "lacks.*iterations"),

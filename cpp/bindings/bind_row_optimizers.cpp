@@ -5,6 +5,7 @@
 #include "manyclass/row_optimizers.hpp"
 #include "module.hpp"
 #include "numpy_view.hpp"
+#include "stream_place.hpp"
 
 namespace manyclass::bindings {
 
@@ -42,12 +43,13 @@ AnyRowUpdate read_any_update(const UpdateArrays& arrays, const RowRule& rule) {
 }
 
 void apply(const RowRule& rule, const std::vector<UpdateArrays>& arrays, double learning_rate,
-           std::optional<double> clip_norm, int num_threads, const py::object& count) {
+           std::optional<double> clip_norm, const Place& rounding, int num_threads,
+           const py::object& count) {
   std::vector<AnyRowUpdate> updates;
   for (const UpdateArrays& one : arrays) updates.push_back(read_any_update(one, rule));
   {
     const py::gil_scoped_release release;
-    apply_row_updates(rule, updates, learning_rate, clip_norm, num_threads);
+    apply_row_updates(rule, updates, learning_rate, clip_norm, num_threads, stream_at(rounding));
   }
   count();
 }
@@ -95,8 +97,8 @@ void bind_row_optimizers(py::module_& module) {
   module.def("check_learning_rate", &check_learning_rate, py::arg("learning_rate"));
   module.def("check_clip_norm", &check_clip_norm, py::arg("clip_norm"));
   module.def("apply_row_updates", apply, py::arg("rule"), py::arg("updates"),
-             py::arg("learning_rate"), py::arg("clip_norm"), py::arg("num_threads"),
-             py::arg("count"));
+             py::arg("learning_rate"), py::arg("clip_norm"), py::arg("rounding"),
+             py::arg("num_threads"), py::arg("count"));
 }
 
 }  // namespace manyclass::bindings

@@ -4,6 +4,7 @@
 #include "layer_view.hpp"
 #include "manyclass/train_step.hpp"
 #include "module.hpp"
+#include "stream_place.hpp"
 
 namespace manyclass::bindings {
 
@@ -67,13 +68,13 @@ void bind_train_step(py::module_& module) {
          const std::string& correction, std::string partition_strategy, int num_threads,
          const std::optional<py::array>& grad_loss, const RowRule& rule,
          const StateArrays& weights_state, const StateArrays& biases_state, double learning_rate,
-         std::optional<double> clip_norm, const py::object& count,
+         std::optional<double> clip_norm, const Place& rounding, const py::object& count,
          const std::optional<std::string>& computed_in) {
         const LayerArrays layer{weights, biases, std::move(partition_strategy)};
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
                                          log_q_correction(correction), num_threads,
                                          compute_dtype(computed_in)};
-        const UpdateOptions update{rule, learning_rate, clip_norm};
+        const UpdateOptions update{rule, learning_rate, clip_norm, stream_at(rounding)};
         return with_float_type(inputs, "inputs", [&]<class T>() {
           return train_step<T>(layer, weights_state, biases_state, targets, inputs, candidates,
                                options, update, grad_loss, count);
@@ -83,7 +84,7 @@ void bind_train_step(py::module_& module) {
       py::arg("candidates"), py::arg("remove_accidental_hits"), py::arg("mask_repeats"),
       py::arg("log_q_correction"), py::arg("partition_strategy"), py::arg("num_threads"),
       py::arg("grad_loss"), py::arg("rule"), py::arg("weights_state"), py::arg("biases_state"),
-      py::arg("learning_rate"), py::arg("clip_norm"), py::arg("count"),
+      py::arg("learning_rate"), py::arg("clip_norm"), py::arg("rounding"), py::arg("count"),
       py::arg("compute_dtype") = py::none());
 }
 

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <optional>
 #include <span>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "manyclass/samplers.hpp"
 #include "numpy_view.hpp"
+#include "stream_place.hpp"
 
 namespace manyclass::bindings {
 
@@ -23,17 +23,8 @@ inline std::optional<Seed> seed_of(std::optional<SeedPair> pair) {
   return seed_of(*pair);
 }
 
-/// A place in the stream: both seeds and the block.
-using Place = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
-
-inline Place stream_of(const Sampler& sampler) {
-  const PhiloxStream place = sampler.stream();
-  return {place.seed().first, place.seed().second, place.block()};
-}
-inline void set_stream(Sampler& sampler, Place place) {
-  const auto [first, second, block] = place;
-  sampler.set_stream(PhiloxStream({first, second}, block));
-}
+inline Place stream_of(const Sampler& sampler) { return place_of(sampler.stream()); }
+inline void set_stream(Sampler& sampler, Place place) { sampler.set_stream(stream_at(place)); }
 
 template <class T>
 py::array_t<T> copy_of(std::span<const T> values, std::vector<py::ssize_t> shape) {

@@ -86,9 +86,16 @@ void step(fuzz::Input& input) {
   const auto state = update.state;
   const double learning_rate = input.weight();
   const auto clip_norm = input.coin() ? std::nullopt : std::optional(input.weight());
+  std::optional<PhiloxStream> rounding;
+  if (std::is_same_v<T, Bfloat16> && !input.rarely()) {
+    rounding.emplace(Seed{input.raw<std::uint64_t>(), input.raw<std::uint64_t>()},
+                     input.raw<std::uint64_t>());
+  }
   const AnyRowUpdate any = update.view();
-  const bool was_refused =
-      fuzz::refused([&] { apply_row_updates(*rule, {&any, 1}, learning_rate, clip_norm, 1); });
+  const bool was_refused = fuzz::refused(
+      [&] { apply_row_updates(*rule, {&any, 1}, learning_rate, clip_norm, 1, rounding); });
+  fuzz::require(!std::is_same_v<T, Bfloat16> || rounding || was_refused,
+                "no bfloat16 is rounded without random words");
   const std::set<std::int64_t> named(update.indices.begin(), update.indices.end());
   for (std::int64_t i = 0; i < update.rows; ++i) {
     if (!was_refused && named.contains(i)) continue;

@@ -48,11 +48,22 @@ constexpr std::int64_t elements_of_a_way = 16;
 // How many rows ahead to fetch: two long ones, or short ones worth so many bytes.
 constexpr std::int64_t bytes_ahead = 256;
 
+// The stream that one variable of a step is rounded by; its blocks follow one another in a row.
+struct RoundingStream {
+  std::uint64_t key = 0;
+  std::uint64_t first_block = 0;
+};
+
+RoundingStream rounding_stream(const PhiloxStream& step, std::size_t variable) {
+  const auto words = step.words();
+  return {words[0] | std::uint64_t{words[1]} << 32, std::uint64_t{variable} << 32};
+}
+
 template <class T>
 class RowWalk {
  public:
-  RowWalk(const RowUpdate<T>& update, const RowRule& rule)
-      : update_(update), num_states_(rule.state_tables().size()) {}
+  RowWalk(const RowUpdate<T>& update, const RowRule& rule, const RoundingStream& rounding)
+      : update_(update), num_states_(rule.state_tables().size()), rounding_(rounding) {}
 
   [[gnu::always_inline]] void prefetch(std::int64_t i) const {
     const std::int64_t row = update_.indices[i];
@@ -65,22 +76,31 @@ class RowWalk {
     if (!is_class(row, update_.variable.rows)) return;  // checked, but another may write there
     std::array<ComputeType<T>*, most_state_tables> state{};
     for (std::size_t s = 0; s < num_states_; ++s) state[s] = update_.state[s].row(row);
-    step.update(update_.values.row(i), update_.variable.row(row), state.data(),
-                update_.variable.cols);
+    step.update(update_.values.row(i), updated_row(row), state.data(), update_.variable.cols);
   }
 
  private:
+  kernels::UpdatedRow<T> updated_row(std::int64_t row) const {
+    if constexpr (std::is_same_v<T, Bfloat16>) {
+      return {update_.variable.row(row), rounding_.key, rounding_.first_block,
+              static_cast<std::uint64_t>(row)};
+    } else {
+      return update_.variable.row(row);
+    }
+  }
+
   const RowUpdate<T>& update_;
   std::size_t num_states_;
+  RoundingStream rounding_;
 };
 
 template <class T>
 void apply_update(const RowUpdate<T>& update, const RowRule& rule, const RowStep<T>& step,
-                  int num_threads) {
+                  const RoundingStream& rounding, int num_threads) {
   const std::int64_t size = update.indices.size;
   const std::int64_t cols = update.variable.cols;
   if (cols == 0) return;
-  const RowWalk<T> walk(update, rule);
+  const RowWalk<T> walk(update, rule, rounding);
   const std::int64_t row_bytes = cols * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t ahead = std::clamp<std::int64_t>(bytes_ahead / row_bytes, 2, 16);
   const std::int64_t rows_per_task =
@@ -117,23 +137,32 @@ void check_clip_norm(double clip_norm) {
 }
 
 void apply_row_updates(const RowRule& rule, std::span<const AnyRowUpdate> updates,
-                       double learning_rate, std::optional<double> clip_norm, int num_threads) {
+                       double learning_rate, std::optional<double> clip_norm, int num_threads,
+                       const std::optional<PhiloxStream>& rounding) {
   check_learning_rate(learning_rate);
   const int threads = resolve_num_threads(num_threads);
   for (const AnyRowUpdate& any : updates) {
-    std::visit([&](const auto& update) { check_update(update, rule); }, any);
+    std::visit(
+        [&]<class T>(const RowUpdate<T>& update) {
+          check_update(update, rule);
+          require(!std::is_same_v<T, Bfloat16> || rounding, update.place,
+                  "variable has dtype bfloat16, rounding has no value; it must tell by which "
+                  "random words results are rounded");
+        },
+        any);
   }
   double scale = 1.0;
   if (clip_norm) {
     check_clip_norm(*clip_norm);
     scale = clip_factor(*clip_norm, gradient_norm(updates, threads));
   }
-  for (const AnyRowUpdate& any : updates) {
+  for (std::size_t v = 0; v < updates.size(); ++v) {
+    const auto stream = rounding ? rounding_stream(*rounding, v) : RoundingStream{};
     std::visit(
         [&]<class T>(const RowUpdate<T>& update) {
-          apply_update(update, rule, RowStep<T>(rule, learning_rate, scale), threads);
+          apply_update(update, rule, RowStep<T>(rule, learning_rate, scale), stream, threads);
         },
-        any);
+        updates[v]);
   }
 }
 

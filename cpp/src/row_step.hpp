@@ -19,7 +19,8 @@ class RowStep {
   RowStep(const RowRule& rule, double learning_rate, double gradient_scale);
 
   /// Updates a row of n > 0 elements; `state[s]` is its row of the rule's state table s.
-  void update(const Value* gradient, T* row, Value* const* state, std::int64_t n) const {
+  void update(const Value* gradient, kernels::UpdatedRow<T> row, Value* const* state,
+              std::int64_t n) const {
     update_row_(constants_, gradient, row, state, n);
   }
 

@@ -49,7 +49,7 @@ void sampled_softmax_train_step(const TrainedLayer<T>& layer, const Examples<T>&
     add_updates(layer.weights, gradients.weights, "weights", updates);
     add_updates(layer.biases, gradients.biases, "biases", updates);
     apply_row_updates(update.rule, updates, update.learning_rate, update.clip_norm,
-                      options.num_threads);
+                      options.num_threads, update.rounding);
   });
 }
 

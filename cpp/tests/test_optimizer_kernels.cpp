@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernel_testing.hpp"
+#include "manyclass/random.hpp"
 
 using namespace manyclass;
 using namespace manyclass::kernels;
@@ -49,6 +50,16 @@ StepConstants<V> constants(double scale, double decay) {
           std::log(0.99)};
 }
 
+// A row as kernels take it; bfloat16 are rounded by some words.
+template <class T>
+UpdatedRow<T> updated_row(T* elements) {
+  if constexpr (std::is_same_v<T, Bfloat16>) {
+    return {elements, 0x0123456789abcdefU, std::uint64_t{3} << 32, 41};
+  } else {
+    return elements;
+  }
+}
+
 // A row and its state, with one element more that nobody may touch.
 template <class T>
 struct Row {
@@ -65,7 +76,7 @@ struct Row {
   void update(typename OptimizerTable<T>::UpdateRow rule, const StepConstants<V>& step,
               const std::vector<V>& g) {
     V* const states[] = {state[0].data(), state[1].data(), state[2].data()};
-    rule(step, g.data(), w.data(), states, std::int64_t(g.size()));
+    rule(step, g.data(), updated_row(w.data()), states, std::int64_t(g.size()));
   }
 };
 
@@ -76,7 +87,7 @@ template <class T>
 void check_close(const Row<T>& result, const Row<T>& expected) {
   using V = ComputeType<T>;
   constexpr double epsilon = double{std::numeric_limits<V>::epsilon()};
-  // bfloat16: where the two lie on two sides of a tie, they differ by one of its steps.
+  // bfloat16: where only one of the two is carried up by the noise, they differ by one step.
   constexpr double row_epsilon = std::is_same_v<T, Bfloat16> ? 0x1p-8 : 8 * epsilon;
   for (std::size_t i = 0; i < result.w.size(); ++i) {
     const double w = double{value_of(expected.w[i])};
@@ -172,8 +183,8 @@ TEST_CASE("every bfloat16 is read and written back as it is, NaN as NaN") {
     for (const std::int64_t width : {n, std::int64_t{1}}) {  // as vectors, and one by one
       auto result = every;
       for (std::int64_t i = 0; i < n; i += width) {
-        tables.of_bfloat16.sgd(constants<float>(1.0, 0.0), g.data(), result.data() + i, nullptr,
-                               width);
+        tables.of_bfloat16.sgd(constants<float>(1.0, 0.0), g.data(), updated_row(result.data() + i),
+                               nullptr, width);
       }
       for (std::size_t i = 0; i < every.size(); ++i) {
         if (std::isfinite(value_of(every[i]))) {
@@ -186,31 +197,26 @@ TEST_CASE("every bfloat16 is read and written back as it is, NaN as NaN") {
   });
 }
 
-TEST_CASE("bfloat16 rows are rounded to nearest, ties to even") {
+TEST_CASE("bfloat16 rows are rounded up where their random bits carry") {
   auto step = constants<float>(1.0, 0.0);
   step.learning_rate = 1.0F;
-  // 1 + k/128 are neighbours; what is taken off 2 leaves their middles, and points beside those.
-  std::vector<float> g;
-  std::vector<float> expected;
-  for (int k = 0; k < 100; ++k) {
-    const float low = 1.0F + float(k) / 128.0F;
-    const float middle = low + 1.0F / 256.0F;
-    const float even = k % 2 == 0 ? low : low + 1.0F / 128.0F;
-    for (const auto& [x, nearest] : {std::pair{middle, even}, std::pair{middle - 0x1p-20F, low},
-                                     std::pair{middle + 0x1p-20F, low + 1.0F / 128.0F}}) {
-      g.push_back(2.0F - x);
-      expected.push_back(nearest);
-    }
-  }
-  g.push_back(-std::numeric_limits<float>::max());  // beyond the largest bfloat16
-  expected.push_back(std::numeric_limits<float>::infinity());
+  const std::uint64_t key = 0xfedcba9876543210U, row = (std::uint64_t{7} << 32) + 5;
+  const std::uint64_t first_block = (std::uint64_t{2} << 32) + 1;
   on_every_optimizer([&](const OptimizerTables& tables) {
-    for (const std::size_t width : {g.size(), std::size_t{1}}) {
-      std::vector<Bfloat16> w(g.size(), as_element<Bfloat16>(2.0));
-      for (std::size_t i = 0; i < g.size(); i += width) {
-        tables.of_bfloat16.sgd(step, g.data() + i, w.data() + i, nullptr, std::int64_t(width));
+    for (const std::int64_t n : {1, 7, 8, 9, 31, 63, 64, 65, 127, 200, 1031}) {
+      auto x = reals<float>(std::size_t(n), -4, 4, 3);  // what the update gives, exactly
+      x[0] = -std::numeric_limits<float>::max();        // beyond the largest bfloat16
+      std::vector<float> g;
+      for (const float value : x) g.push_back(-value);
+      std::vector<Bfloat16> w(std::size_t(n + 1), as_element<Bfloat16>(0.0));
+      tables.of_bfloat16.sgd(step, g.data(), {w.data(), key, first_block, row}, nullptr, n);
+      for (std::uint32_t i = 0; i < std::uint32_t(n); ++i) {
+        const auto words = philox4x32_10({1 + i / 8, 2, 5, 7}, {0x76543210U, 0xfedcba98U});
+        const std::uint32_t pair = words[i % 8 / 2];
+        const std::uint32_t noise = i % 2 == 0 ? pair % 65536 : pair / 65536;
+        REQUIRE(w[i].bits == (std::bit_cast<std::uint32_t>(x[i]) + noise) / 65536);
       }
-      for (std::size_t i = 0; i < g.size(); ++i) REQUIRE(value_of(w[i]) == expected[i]);
+      CHECK(w.back().bits == 0);
     }
   });
 }

@@ -1,6 +1,7 @@
 // The interface of row optimizers as a C++ user meets it; the rules are tested from Python too.
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -69,6 +70,37 @@ TEST_CASE("Clipping scales all gradients of a step by one factor") {
   CHECK(two.w[5] == -1.0F);
   apply_row_updates(rule, updates, 1.0, 5.0, 1);
   CHECK(one.w[4] == -3.5F);
+}
+
+TEST_CASE("bfloat16 variables are rounded by the words of the step, variable, row and element") {
+  constexpr std::int64_t rows = 3, cols = 20;
+  std::vector<Bfloat16> tables[2];
+  const std::vector<std::int64_t> indices{0, 2};
+  std::vector<float> g(2 * cols);
+  for (std::size_t i = 0; i < g.size(); ++i) g[i] = -1.0F - float(i) * 0x1p-12F;
+  AnyRowUpdate updates[2];
+  for (std::size_t v = 0; v < 2; ++v) {
+    tables[v].resize(rows * cols, Bfloat16{0});
+    updates[v] = RowUpdate<Bfloat16>{
+        {tables[v].data(), rows, cols, cols}, {}, {indices.data(), 2}, {g.data(), 2, cols, cols}};
+  }
+  CHECK_THROWS_AS(apply_row_updates(RowRule(Sgd{}), updates, 1.0, {}, 1), std::invalid_argument);
+  CHECK(tables[0][0].bits == 0);
+
+  const PhiloxStream place(Seed{11, 12}, 5);
+  apply_row_updates(RowRule(Sgd{}), updates, 1.0, {}, 1, place);
+  const auto key = place.words();
+  for (std::uint32_t v = 0; v < 2; ++v) {
+    for (std::uint32_t i = 0; i < g.size(); ++i) {
+      const auto row = static_cast<std::uint32_t>(indices[i / cols]);
+      const std::uint32_t col = i % cols;
+      const auto words = philox4x32_10({col / 8, v, row, 0}, {key[0], key[1]});
+      const std::uint32_t noise = words[col % 8 / 2] >> (col % 2 * 16) & 0xffffU;
+      CHECK(tables[v][row * cols + col].bits ==
+            (std::bit_cast<std::uint32_t>(-g[i]) + noise) >> 16);
+    }
+    for (std::size_t i = cols; i < 2 * cols; ++i) CHECK(tables[v][i].bits == 0);
+  }
 }
 
 TEST_CASE("What is refused is named and leaves everything as it was") {

@@ -101,7 +101,8 @@ class Checkpoint(NamedTuple):
                 f"it holds the state of {saved['kind']}, the optimizer is {optimizer!r}"
             )
         state: dict[str, Any] = dict(self.part("optimizer"))
-        optimizer.load_state_dict({**state, "iterations": saved["iterations"]}, tables)
+        state |= {name: saved[name] for name in ("iterations", "seed") if name in saved}
+        optimizer.load_state_dict(state, tables)
 
     def check_tables(self, tables: Tables) -> None:
         """Refuse to be copied into arrays of other shapes or dtypes, or that are read-only."""
@@ -137,7 +138,7 @@ def write_checkpoint(
     if optimizer is not None:
         state = optimizer.state_dict(tables)
         tensors |= {f"optimizer.{n}": a for n, a in state.items() if isinstance(a, np.ndarray)}
-        record["optimizer"] = _record_optimizer(optimizer)
+        record["optimizer"] = _record_optimizer(optimizer, state["iterations"], state["seed"])
     with replaced_file(Path(path)) as file:
         write_tensors(file, tensors, {_KEY: json.dumps(record)})
 
@@ -169,13 +170,14 @@ def read_checkpoint(path: PathLike) -> Checkpoint:
     return Checkpoint(file, record, tensors)
 
 
-def _record_optimizer(optimizer: RowOptimizer) -> dict[str, Any]:
+def _record_optimizer(optimizer: RowOptimizer, iterations: object, seed: object) -> dict[str, Any]:
     hyperparameters = optimizer.hyperparameters()
     if callable(hyperparameters["learning_rate"]):
         hyperparameters["learning_rate"] = None
     return {
         "kind": type(optimizer).__name__,
-        "iterations": optimizer.iterations,
+        "iterations": iterations,
+        "seed": seed,
         "hyperparameters": hyperparameters,
     }
 

@@ -261,6 +261,7 @@ def apply_row_updates(
     updates: Sequence[Update],
     learning_rate: float,
     clip_norm: float | None,
+    rounding: tuple[int, int, int],
     num_threads: int,
     count: Callable[[], None],
 ) -> None: ...
@@ -281,6 +282,7 @@ def sampled_softmax_train_step(
     biases_state: list[list[Array]],
     learning_rate: float,
     clip_norm: float | None,
+    rounding: tuple[int, int, int],
     count: Callable[[], None],
     compute_dtype: str | None = None,
 ) -> tuple[Array, Array]: ...

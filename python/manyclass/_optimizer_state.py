@@ -12,6 +12,7 @@ import numpy as np
 from manyclass import _core
 from manyclass._arrays import Array, as_array, as_table
 from manyclass._mapped_memory import map_memory
+from manyclass._scalars import as_integer
 
 # What a rule keeps: names, and whether a table has one number a row or the variable's shape.
 StateTables: TypeAlias = Sequence[tuple[str, bool]]
@@ -97,6 +98,26 @@ def named_arrays(variables: object) -> Iterator[tuple[str, Array]]:
                 yield f"{name}.{shard}", array
         else:
             yield str(name), table
+
+
+def check_keys(state: Mapping[str, object], wanted: set[str], optional: set[str]) -> None:
+    """Refuse a state that has not these entries, or others than these."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state is a {type(state).__name__}; it must be a dict")
+    keys = set(state)
+    for what, wrong in (("lacks", wanted - keys), ("also has", keys - wanted - optional)):
+        if wrong:
+            raise ValueError(f"state {what} {sorted(map(str, wrong))}; this optimizer keeps others")
+
+
+def checked_seed(seed: object) -> tuple[int, int]:
+    """Return the seed of a state, or refuse it."""
+    if not isinstance(seed, tuple | list | np.ndarray) or len(seed) != 2:
+        raise ValueError(f"state['seed'] is {seed!r}; it must be two integers")
+    first, second = (as_integer(word, "state['seed']") for word in seed)
+    if first < 0 or second < 0:
+        raise ValueError(f"state['seed'] is {seed!r}; neither may be negative")
+    return first, second
 
 
 def checked_table(array: object, key: str, variable: Array, one_a_row: bool, copy: bool) -> Array:

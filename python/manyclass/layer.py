@@ -27,7 +27,7 @@ from manyclass._targets import read_targets
 from manyclass.losses import Gradients
 from manyclass.output_layer import as_columns, weight_columns
 from manyclass.ragged_labels import RaggedLabels
-from manyclass.row_optimizer import RowOptimizer, StateArrays
+from manyclass.row_optimizer import RowOptimizer, StateArrays, StreamPlace
 from manyclass.samplers import LogUniformSampler, Sampler
 from manyclass.saved_layer import SavedLayer
 
@@ -190,6 +190,7 @@ class SampledSoftmax(SavedLayer):
             states: StateArrays,
             learning_rate: float,
             clip_norm: float | None,
+            rounding: StreamPlace,
             count: Callable[[], None],
         ) -> tuple[Array, Array]:
             return _core.sampled_softmax_train_step(
@@ -201,6 +202,7 @@ class SampledSoftmax(SavedLayer):
                 states[len(weights) :],
                 learning_rate,
                 clip_norm,
+                rounding,
                 count,
                 compute_dtype=as_compute_dtype(self.compute_dtype),
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, as_array
 from manyclass._scalars import as_flag, as_real
+from manyclass._seeds import SeedLike
 from manyclass.row_optimizer import LearningRate, RowOptimizer
 
 
@@ -35,6 +36,9 @@ class SGD(RowOptimizer):
         ``tf.clip_by_global_norm`` and ``torch.nn.utils.clip_grad_norm_``: above it they are
         multiplied by ``clip_norm / norm``, before weight decay. A norm that is not finite is
         refused.
+    seed : int, pair of int, numpy.random.Generator or None, default 0
+        Of the random bits that bfloat16 variables are rounded by; None takes fresh entropy. Nothing
+        else is random.
 
     References
     ----------
@@ -49,11 +53,12 @@ class SGD(RowOptimizer):
         nesterov: bool = False,
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        seed: SeedLike = 0,
     ) -> None:
         self.momentum = as_real(momentum, "momentum")
         self.nesterov = as_flag(nesterov, "nesterov")
         self.weight_decay = as_real(weight_decay, "weight_decay")
-        super().__init__(learning_rate, clip_norm)
+        super().__init__(learning_rate, clip_norm, seed)
 
     def _rule(self) -> _core.RowRule:
         return _core.RowRule.sgd(self.momentum, self.nesterov, self.weight_decay)
@@ -75,7 +80,7 @@ class Adagrad(RowOptimizer):
         Not negative.
     epsilon : float, default 1e-7
         Not negative, and not 0 if ``initial_accumulator_value`` is.
-    weight_decay, clip_norm
+    weight_decay, clip_norm, seed
         As `SGD`'s.
 
     References
@@ -93,13 +98,14 @@ class Adagrad(RowOptimizer):
         epsilon: float = 1e-7,
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        seed: SeedLike = 0,
     ) -> None:
         self.initial_accumulator_value = as_real(
             initial_accumulator_value, "initial_accumulator_value"
         )
         self.epsilon = as_real(epsilon, "epsilon")
         self.weight_decay = as_real(weight_decay, "weight_decay")
-        super().__init__(learning_rate, clip_norm)
+        super().__init__(learning_rate, clip_norm, seed)
 
     def accumulator(self, variable: ArrayLike) -> Array:
         """Return a copy of the accumulators of one array (of one shard), initial value included."""
@@ -159,7 +165,7 @@ class Adam(RowOptimizer):
         Above zero.
     weight_decay : float, default 0.0
         Not negative; decoupled: it shrinks touched rows and goes past the moments.
-    clip_norm : float, optional
+    clip_norm, seed
         As `SGD`'s.
 
     References
@@ -176,13 +182,14 @@ class Adam(RowOptimizer):
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        seed: SeedLike = 0,
     ) -> None:
         if not isinstance(betas, list | tuple) or len(betas) != 2:
             raise TypeError(f"betas is {betas!r}; it must be a pair of real numbers")
         self.betas = (as_real(betas[0], "betas[0]"), as_real(betas[1], "betas[1]"))
         self.epsilon = as_real(epsilon, "epsilon")
         self.weight_decay = as_real(weight_decay, "weight_decay")
-        super().__init__(learning_rate, clip_norm)
+        super().__init__(learning_rate, clip_norm, seed)
 
     def _rule(self) -> _core.RowRule:
         return _core.RowRule.adam(*self.betas, self.epsilon, self.weight_decay)

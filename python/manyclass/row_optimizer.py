@@ -11,8 +11,16 @@ import numpy as np
 
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, as_array
-from manyclass._optimizer_state import State, VariableStates, checked_table, named_arrays
+from manyclass._optimizer_state import (
+    State,
+    VariableStates,
+    check_keys,
+    checked_seed,
+    checked_table,
+    named_arrays,
+)
 from manyclass._scalars import as_flag, as_integer, as_real
+from manyclass._seeds import SeedLike, resolve_seed
 from manyclass._update_parts import Part, Slices, Variable, check_all_different, parts_of
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.threads import thread_argument
@@ -20,6 +28,8 @@ from manyclass.threads import thread_argument
 LearningRate: TypeAlias = float | Callable[[int], float]
 # The tables of a rule's state, for each array that a step updates.
 StateArrays: TypeAlias = list[list[Array]]
+# Two seeds and a block of their stream.
+StreamPlace: TypeAlias = tuple[int, int, int]
 _Result = TypeVar("_Result")
 
 
@@ -30,10 +40,14 @@ class RowOptimizer(ABC):
     wait until the row is touched again ("lazy", as TensorFlow's sparse updates).
 
     State belongs to the memory of a variable: the same array, or another view of the same
-    elements, has the same state. It is float64 for float64 variables, float32 for others; a
-    bfloat16 variable (``ml_dtypes.bfloat16``) is read as float32, updated and rounded to nearest,
-    ties to even: a change below 1/512 of an element is lost there. Results have the same bits at
-    every number of threads.
+    elements, has the same state. It is float64 for float64 variables, float32 for others. Results
+    have the same bits at every number of threads.
+
+    A bfloat16 variable (``ml_dtypes.bfloat16``) is read as float32, updated, and rounded
+    stochastically: to one of the two neighbours, the nearer the likelier, so that the mean of the
+    result is the float32 one and changes far below a bfloat16's last place add up. ``seed`` and
+    `iterations` alone determine the random bits of a step; each of its arrays, each shard too, has
+    its own.
 
     Without `clip_norm`, values are not looked at: a gradient that is not finite spoils its element
     and the element's state (the whole row's, with `RowwiseAdagrad`), and one whose square
@@ -49,10 +63,13 @@ class RowOptimizer(ABC):
         Steps taken: what a schedule is called with. May be set.
     """
 
-    def __init__(self, learning_rate: LearningRate, clip_norm: float | None) -> None:
+    def __init__(
+        self, learning_rate: LearningRate, clip_norm: float | None, seed: SeedLike
+    ) -> None:
         self.learning_rate = learning_rate
         self.clip_norm = clip_norm
         self.iterations = 0
+        self._seed = _two_words(resolve_seed(seed))
         self._states = VariableStates()
         self._rule()  # refuses what is out of range
 
@@ -152,8 +169,8 @@ class RowOptimizer(ABC):
 
     def state_dict(
         self, variables: Mapping[str, Variable] | Sequence[Variable]
-    ) -> dict[str, Array | int]:
-        """Return the number of steps and the state of variables, for a checkpoint.
+    ) -> dict[str, Array | int | tuple[int, int]]:
+        """Return the number of steps, the seed and the state of variables, for a checkpoint.
 
         Parameters
         ----------
@@ -163,11 +180,14 @@ class RowOptimizer(ABC):
         Returns
         -------
         dict
-            "iterations", an int; for each table of each variable "name.table", as in
-            "weights.sum_of_squares", or, for a shard, "name.shard.table". They are the arrays
-            themselves, not copies: later steps change them.
+            "iterations", an int; "seed", two of them; for each table of each variable
+            "name.table", as in "weights.sum_of_squares", or, for a shard, "name.shard.table".
+            They are the arrays themselves, not copies: later steps change them.
         """
-        result: dict[str, Array | int] = {"iterations": self.iterations}
+        result: dict[str, Array | int | tuple[int, int]] = {
+            "iterations": self.iterations,
+            "seed": self._seed,
+        }
         for name, array in named_arrays(variables):
             for table, values in self.state(array).items():
                 result[f"{name}.{table}"] = values
@@ -180,14 +200,15 @@ class RowOptimizer(ABC):
         *,
         copy: bool = True,
     ) -> None:
-        """Take over the number of steps and the state of variables, as `state_dict` gave them.
+        """Take over the number of steps, seed and state of variables, as `state_dict` gave them.
 
         Hyperparameters are not among them: they stay those of this optimizer.
 
         Parameters
         ----------
         state : dict
-            What `state_dict` returned for variables of the same names, shapes and dtypes.
+            What `state_dict` returned for variables of the same names, shapes and dtypes. Without
+            a "seed" this optimizer keeps its own.
         variables : dict of name to variable, or list of variables
             The arrays that the state is now for; they are not read.
         copy : bool, default True
@@ -202,10 +223,12 @@ class RowOptimizer(ABC):
         """
         tables = self._rule().state_tables()
         arrays = list(named_arrays(variables))
-        _check_keys(state, ["iterations"] + [f"{n}.{t}" for n, _ in arrays for t, _ in tables])
+        names = [f"{name}.{table}" for name, _ in arrays for table, _ in tables]
+        check_keys(state, {"iterations", *names}, {"seed"})
         iterations = as_integer(state["iterations"], "state['iterations']")
         if iterations < 0:
             raise ValueError(f"state['iterations'] is {iterations}; it must not be negative")
+        seed = checked_seed(state["seed"]) if "seed" in state else self._seed
         copied = as_flag(copy, "copy")
         taken = []
         for name, array in arrays:
@@ -214,14 +237,14 @@ class RowOptimizer(ABC):
             taken.append((array, new))
         for array, new in taken:
             self._states.keep(array, new)
-        self.iterations = iterations
+        self.iterations, self._seed = iterations, seed
 
     def hyperparameters(self) -> dict[str, Any]:
-        """Return the arguments of the constructor that would make such an optimizer."""
+        """Return the constructor's arguments, but for ``seed``, that make such an optimizer."""
         return {
             name.removeprefix("_"): value
             for name, value in self.__dict__.items()
-            if name not in ("iterations", "_states")
+            if name not in ("iterations", "_seed", "_states")
         }
 
     def __repr__(self) -> str:
@@ -241,13 +264,16 @@ class RowOptimizer(ABC):
             states: StateArrays,
             learning_rate: float,
             clip_norm: float | None,
+            rounding: StreamPlace,
             count: Callable[[], None],
         ) -> None:
             updates = [
                 (variable, state, indices, values, place)
                 for (variable, indices, values, place), state in zip(parts, states, strict=True)
             ]
-            _core.apply_row_updates(rule, updates, learning_rate, clip_norm, threads, count)
+            _core.apply_row_updates(
+                rule, updates, learning_rate, clip_norm, rounding, threads, count
+            )
 
         self._step_with([part[0] for part in parts], apply)
 
@@ -255,10 +281,14 @@ class RowOptimizer(ABC):
         self,
         variables: list[Array],
         apply: Callable[
-            [_core.RowRule, StateArrays, float, float | None, Callable[[], None]], _Result
+            [_core.RowRule, StateArrays, float, float | None, StreamPlace, Callable[[], None]],
+            _Result,
         ],
     ) -> _Result:
-        """Have ``apply(rule, states, learning_rate, clip_norm, count)`` take a step on variables.
+        """Have ``apply`` take a step on variables.
+
+        It is called with the rule, its states, the learning rate, clip_norm, the place of the
+        random words for rounding, and ``count``.
 
         The core calls ``count`` with the last row written. Python runs no signal handler from there
         to the end of ``count``, which is no Python code: Ctrl-C finds whole steps.
@@ -271,7 +301,9 @@ class RowOptimizer(ABC):
             "iterations": self.iterations + 1,
             "_states": self._states.with_states(variables, states),
         }
-        return apply(rule, arrays, rate, self._clip_norm, partial(self.__dict__.update, after))
+        rounding = (*self._seed, self.iterations % 2**64)
+        count = partial(self.__dict__.update, after)
+        return apply(rule, arrays, rate, self._clip_norm, rounding, count)
 
     def _rate_now(self) -> float:
         rate = self._learning_rate
@@ -301,10 +333,6 @@ class RowOptimizer(ABC):
         self._states = VariableStates()
 
 
-def _check_keys(state: Mapping[str, object], wanted: Iterable[str]) -> None:
-    if not isinstance(state, Mapping):
-        raise TypeError(f"state is a {type(state).__name__}; it must be a dict")
-    expected = set(wanted)
-    for what, keys in (("lacks", expected - set(state)), ("also has", set(state) - expected)):
-        if keys:
-            raise ValueError(f"state {what} {sorted(map(str, keys))}; this optimizer keeps others")
+def _two_words(seeds: tuple[int, int]) -> tuple[int, int]:
+    """Return seeds of 63 bits: NumPy saves them as they are."""
+    return seeds[0] % 2**63, seeds[1] % 2**63

@@ -7,7 +7,7 @@
 namespace manyclass {
 
 /// The upper half of a float32: 8 bits of exponent, 7 of fraction. Storage only: it is read as
-/// float32, and written rounded to nearest, ties to even.
+/// float32, and written as `apply_row_updates` tells.
 struct Bfloat16 {
   std::uint16_t bits = 0;
 };

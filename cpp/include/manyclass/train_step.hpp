@@ -30,7 +30,8 @@ struct TrainedLayer {
 struct UpdateOptions {
   RowRule rule;
   double learning_rate;
-  std::optional<double> clip_norm{};  // of weights' and biases' gradients together
+  std::optional<double> clip_norm{};       // of weights' and biases' gradients together
+  std::optional<PhiloxStream> rounding{};  // as `apply_row_updates` takes it
 };
 
 /// Draws candidates if they are to be drawn, computes the sampled softmax loss and its gradients,

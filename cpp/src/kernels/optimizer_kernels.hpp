@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "manyclass/bfloat16.hpp"
 
@@ -27,12 +28,26 @@ struct StepConstants {
   double log_beta_2;
 };
 
+/// A bfloat16 row, and where the random words lie that its float32 results are rounded by. To
+/// element i, below the half that is kept, is added the 16-bit piece i % 8 of the block
+/// `counter + i / 8` of Philox4x32-10, which must not carry; the rest is cut off. A NaN stays one.
+struct RoundedRow {
+  Bfloat16* elements;
+  std::uint64_t key;
+  std::uint64_t counter;
+  std::uint64_t counter_high;
+};
+
+/// What a kernel is given to write elements of type T to.
+template <class T>
+using UpdatedRow = std::conditional_t<std::is_same_v<T, Bfloat16>, RoundedRow, T*>;
+
 /// Elements of type T, updated in ComputeType<T>. `state[s]` is the row's part of state table s.
 template <class T>
 struct OptimizerTable {
   using Value = ComputeType<T>;
-  using UpdateRow = void (*)(const StepConstants<Value>& step, const Value* gradient, T* row,
-                             Value* const* state, std::int64_t n);
+  using UpdateRow = void (*)(const StepConstants<Value>& step, const Value* gradient,
+                             UpdatedRow<T> row, Value* const* state, std::int64_t n);
 
   UpdateRow sgd;
   UpdateRow momentum;

@@ -1,4 +1,5 @@
-// The one source of the row optimizers' vector kernels; see kernel_source.inl.
+// The one source of the row optimizers' vector kernels; see kernel_source.inl. It comes after
+// random_source.inl, whose words it rounds bfloat16 rows by.
 
 // ---- bfloat16 -------------------------------------------------------------------------------
 
@@ -7,43 +8,85 @@ using LooseHalves __attribute__((vector_size(MANYCLASS_VECTOR_BYTES / 2), aligne
     std::uint16_t;
 using FloatBits __attribute__((vector_size(MANYCLASS_VECTOR_BYTES))) = std::uint32_t;
 
-// The bits of the nearest bfloat16, ties to even; a NaN stays one.
+// Elements whose random words are made together: whole vectors of every length.
+constexpr std::int64_t elements_together = 64;
+
+// Part of a row, and 16 random bits for each element whose number is the same modulo
+// elements_together.
+struct RoundedPart {
+  Bfloat16* elements;
+  const std::uint64_t* noise;
+};
+
+inline void make_noise(const RoundedRow& row, std::int64_t first, std::int64_t count,
+                       std::uint64_t* noise) {
+  constexpr std::int64_t per_block = 8;
+  std::uint64_t low[elements_together / per_block];
+  std::uint64_t high[elements_together / per_block];
+  const std::int64_t blocks = (count + per_block - 1) / per_block;
+  philox(row.key, row.counter + static_cast<std::uint64_t>(first / per_block), row.counter_high,
+         blocks, low, high);
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    noise[2 * b] = low[b];
+    noise[2 * b + 1] = high[b];
+  }
+}
+
+// The bits of one of the two bfloat16 around a float32: the farther from zero if the noise carries.
+// One that needs no rounding stays; so does infinity, whose lower half is empty; so does a NaN.
 template <class Bits, class IsNan>
-inline Bits round_to_bfloat16(Bits bits, IsNan is_nan) {
-  const Bits nearest = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
-  return is_nan ? (bits >> 16) | 0x40U : nearest;
+inline Bits round_by(Bits noise, Bits bits, IsNan is_nan) {
+  return is_nan ? (bits >> 16) | 0x40U : (bits + noise) >> 16;
 }
 
 // ---- elements as vectors, and the rest one by one --------------------------------------------
 
 template <class T>
-inline Vector<T> load_row(const T* p) {
-  return load(p);
+inline Vector<T> load_row(const T* row, std::int64_t i) {
+  return load(row + i);
 }
-inline Vector<float> load_row(const Bfloat16* p) {
-  const Halves halves = *reinterpret_cast<const LooseHalves*>(p);
+inline Vector<float> load_row(const Bfloat16* row, std::int64_t i) {
+  const Halves halves = *reinterpret_cast<const LooseHalves*>(row + i);
   return (Vector<float>)(__builtin_convertvector(halves, FloatBits) << 16);
 }
+inline Vector<float> load_row(RoundedPart row, std::int64_t i) { return load_row(row.elements, i); }
+
 template <class T>
-inline void store_row(T* p, Vector<T> v) {
-  store(p, v);
+inline void store_row(T* row, std::int64_t i, Vector<T> v) {
+  store(row + i, v);
 }
-inline void store_row(Bfloat16* p, Vector<float> v) {
-  *reinterpret_cast<LooseHalves*>(p) =
-      __builtin_convertvector(round_to_bfloat16((FloatBits)v, v != v), Halves);
+inline void store_row(RoundedPart row, std::int64_t i, Vector<float> v) {
+  const Halves noise = *reinterpret_cast<const LooseHalves*>(row.noise + i % elements_together / 4);
+  const FloatBits rounded =
+      round_by(__builtin_convertvector(noise, FloatBits), (FloatBits)v, v != v);
+  *reinterpret_cast<LooseHalves*>(row.elements + i) = __builtin_convertvector(rounded, Halves);
 }
 
-inline float element(float x) { return x; }
-inline double element(double x) { return x; }
-inline float element(Bfloat16 x) {
-  return __builtin_bit_cast(float, static_cast<std::uint32_t>(x.bits) << 16);
+template <class T>
+inline T element(const T* row, std::int64_t i) {
+  return row[i];
 }
-inline void set_element(float& place, float x) { place = x; }
-inline void set_element(double& place, double x) { place = x; }
-inline void set_element(Bfloat16& place, float x) {
+inline float element(const Bfloat16* row, std::int64_t i) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(row[i].bits) << 16);
+}
+inline float element(RoundedPart row, std::int64_t i) { return element(row.elements, i); }
+
+template <class T>
+inline void set_element(T* row, std::int64_t i, T x) {
+  row[i] = x;
+}
+inline void set_element(RoundedPart row, std::int64_t i, float x) {
+  const std::uint64_t noise = row.noise[i % elements_together / 4] >> (i % 4 * 16);
   const auto bits = __builtin_bit_cast(std::uint32_t, x);
-  place.bits = static_cast<std::uint16_t>(round_to_bfloat16(bits, x != x));
+  row.elements[i].bits = static_cast<std::uint16_t>(
+      round_by(static_cast<std::uint32_t>(noise & 0xffffU), bits, x != x));
 }
+
+template <class T>
+inline const T* elements_of(T* row) {
+  return row;
+}
+inline const Bfloat16* elements_of(const RoundedRow& row) { return row.elements; }
 
 inline float root(float x) { return __builtin_sqrtf(x); }
 inline double root(double x) { return __builtin_sqrt(x); }
@@ -53,27 +96,44 @@ inline V root(V x) {
   return x;
 }
 
-// Calls rule(g, w, s) for the row, whole vectors first; it changes w and the `tables` states s.
-template <int tables, class T, class V, class Rule>
-inline void over_row(const V* g, T* w, V* const* state, std::int64_t n, Rule rule) {
+// Calls rule(g, w, s) for the elements [first, last), whole vectors before the others; it changes w
+// and the `tables` states s.
+template <int tables, class V, class Row, class Rule>
+inline void over_elements(const V* g, Row w, V* const* state, std::int64_t first, std::int64_t last,
+                          Rule rule) {
   V* table[tables + 1];
   for (int j = 0; j < tables; ++j) table[j] = state[j];
-  std::int64_t i = 0;
-  for (; i + width<V> <= n; i += width<V>) {
-    Vector<V> row = load_row(w + i);
+  std::int64_t i = first;
+  for (; i + width<V> <= last; i += width<V>) {
+    Vector<V> row = load_row(w, i);
     Vector<V> s[tables + 1];
     for (int j = 0; j < tables; ++j) s[j] = load(table[j] + i);
     rule(load(g + i), row, s);
-    store_row(w + i, row);
+    store_row(w, i, row);
     for (int j = 0; j < tables; ++j) store(table[j] + i, s[j]);
   }
-  for (; i < n; ++i) {
-    V row = element(w[i]);
+  for (; i < last; ++i) {
+    V row = element(w, i);
     V s[tables + 1];
     for (int j = 0; j < tables; ++j) s[j] = table[j][i];
     rule(g[i], row, s);
-    set_element(w[i], row);
+    set_element(w, i, row);
     for (int j = 0; j < tables; ++j) table[j][i] = s[j];
+  }
+}
+
+template <int tables, class V, class Rule>
+inline void over_row(const V* g, V* w, V* const* state, std::int64_t n, Rule rule) {
+  over_elements<tables>(g, w, state, 0, n, rule);
+}
+template <int tables, class Rule>
+inline void over_row(const float* g, const RoundedRow& w, float* const* state, std::int64_t n,
+                     Rule rule) {
+  std::uint64_t noise[elements_together / 4];
+  for (std::int64_t first = 0; first < n; first += elements_together) {
+    const std::int64_t last = first + elements_together < n ? first + elements_together : n;
+    make_noise(w, first, last - first, noise);
+    over_elements<tables>(g, RoundedPart{w.elements, noise}, state, first, last, rule);
   }
 }
 
@@ -89,15 +149,15 @@ inline X decayed(const StepConstants<V>& k, X g, X w) {
 }
 
 template <class T>
-void sgd_row(const StepConstants<Value<T>>& step, const Value<T>* g, T* w, Value<T>* const* state,
-             std::int64_t n) {
+void sgd_row(const StepConstants<Value<T>>& step, const Value<T>* g, UpdatedRow<T> w,
+             Value<T>* const* state, std::int64_t n) {
   const auto k = step;
   over_row<0>(g, w, state, n,
               [k](auto grad, auto& row, auto*) { row -= k.learning_rate * decayed(k, grad, row); });
 }
 
 template <class T>
-void momentum_row(const StepConstants<Value<T>>& step, const Value<T>* g, T* w,
+void momentum_row(const StepConstants<Value<T>>& step, const Value<T>* g, UpdatedRow<T> w,
                   Value<T>* const* state, std::int64_t n) {
   const auto k = step;
   over_row<1>(g, w, state, n, [k](auto grad, auto& row, auto* s) {
@@ -107,7 +167,7 @@ void momentum_row(const StepConstants<Value<T>>& step, const Value<T>* g, T* w,
 }
 
 template <class T>
-void nesterov_row(const StepConstants<Value<T>>& step, const Value<T>* g, T* w,
+void nesterov_row(const StepConstants<Value<T>>& step, const Value<T>* g, UpdatedRow<T> w,
                   Value<T>* const* state, std::int64_t n) {
   const auto k = step;
   over_row<1>(g, w, state, n, [k](auto grad, auto& row, auto* s) {
@@ -118,7 +178,7 @@ void nesterov_row(const StepConstants<Value<T>>& step, const Value<T>* g, T* w,
 }
 
 template <class T>
-void adagrad_row(const StepConstants<Value<T>>& step, const Value<T>* g, T* w,
+void adagrad_row(const StepConstants<Value<T>>& step, const Value<T>* g, UpdatedRow<T> w,
                  Value<T>* const* state, std::int64_t n) {
   const auto k = step;
   over_row<1>(g, w, state, n, [k](auto grad, auto& row, auto* s) {
@@ -138,33 +198,33 @@ Value<T> mean_of_squares(const StepConstants<Value<T>>& k, const Value<T>* g, co
   while (i + width<V> <= n) {
     Vector<V> part = {};
     for (const std::int64_t first = i; i + width<V> <= n && i - first < piece; i += width<V>) {
-      const Vector<V> d = decayed(k, load(g + i), load_row(w + i));
+      const Vector<V> d = decayed(k, load(g + i), load_row(w, i));
       part += d * d;
     }
     all += part;
   }
   V rest{0};
   for (; i < n; ++i) {
-    const V d = decayed(k, g[i], element(w[i]));
+    const V d = decayed(k, g[i], element(w, i));
     rest += d * d;
   }
   return (add_lanes<V>(all) + rest) / static_cast<V>(n);
 }
 
 template <class T>
-void rowwise_adagrad_row(const StepConstants<Value<T>>& step, const Value<T>* g, T* w,
+void rowwise_adagrad_row(const StepConstants<Value<T>>& step, const Value<T>* g, UpdatedRow<T> w,
                          Value<T>* const* state, std::int64_t n) {
   const auto k = step;
   Value<T>& sum = *state[0];
-  sum += mean_of_squares(k, g, static_cast<const T*>(w), n);
+  sum += mean_of_squares(k, g, elements_of(w), n);
   const Value<T> rate = k.learning_rate / (root(sum + k.initial) + k.epsilon);
   over_row<0>(g, w, state, n,
               [k, rate](auto grad, auto& row, auto*) { row -= rate * decayed(k, grad, row); });
 }
 
 template <class T>
-void adam_row(const StepConstants<Value<T>>& step, const Value<T>* g, T* w, Value<T>* const* state,
-              std::int64_t n) {
+void adam_row(const StepConstants<Value<T>>& step, const Value<T>* g, UpdatedRow<T> w,
+              Value<T>* const* state, std::int64_t n) {
   using V = Value<T>;
   const auto k = step;
   V& steps = *state[2];

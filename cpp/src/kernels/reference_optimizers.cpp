@@ -2,94 +2,111 @@
 #include <bit>
 #include <cmath>
 
+#include "manyclass/random.hpp"
 #include "targets.hpp"
 
 namespace manyclass::kernels {
 
 namespace {
 
-float read(float x) { return x; }
-double read(double x) { return x; }
-float read(Bfloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16); }
+template <class T>
+T read(const T* row, std::int64_t i) {
+  return row[i];
+}
+float read(const RoundedRow& row, std::int64_t i) {
+  return std::bit_cast<float>(std::uint32_t{row.elements[i].bits} << 16);
+}
 
-void write(float& place, float x) { place = x; }
-void write(double& place, double x) { place = x; }
-void write(Bfloat16& place, float x) {
+std::uint32_t noise_of(const RoundedRow& row, std::int64_t i) {
+  const auto low = [](std::uint64_t word) { return static_cast<std::uint32_t>(word); };
+  const std::uint64_t block = row.counter + static_cast<std::uint64_t>(i / 8);
+  const auto words = philox4x32_10(
+      {low(block), low(block >> 32), low(row.counter_high), low(row.counter_high >> 32)},
+      {low(row.key), low(row.key >> 32)});
+  return words[static_cast<std::size_t>(i % 8 / 2)] >> (i % 2 * 16) & 0xffffU;
+}
+
+template <class T>
+void write(T* row, std::int64_t i, T x) {
+  row[i] = x;
+}
+void write(const RoundedRow& row, std::int64_t i, float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t low = bits & 0xffffU;
   std::uint32_t high = bits >> 16;
   if (std::isnan(x)) {
     high |= 0x40U;  // its fraction may have been in the lower half alone
-  } else if (low > 0x8000U || (low == 0x8000U && high % 2 == 1)) {
+  } else if (low + noise_of(row, i) > 0xffffU) {
     ++high;
   }
-  place.bits = static_cast<std::uint16_t>(high);
+  row.elements[i].bits = static_cast<std::uint16_t>(high);
 }
 
 template <class T>
 using Value = ComputeType<T>;
 
 template <class T>
-Value<T> decayed(const StepConstants<Value<T>>& k, const Value<T>* g, const T* w, std::int64_t i) {
-  return k.gradient_scale * g[i] + k.weight_decay * read(w[i]);
+Value<T> decayed(const StepConstants<Value<T>>& k, const Value<T>* g, UpdatedRow<T> w,
+                 std::int64_t i) {
+  return k.gradient_scale * g[i] + k.weight_decay * read(w, i);
 }
 
 template <class T>
-void sgd(const StepConstants<Value<T>>& k, const Value<T>* g, T* w, Value<T>* const*,
+void sgd(const StepConstants<Value<T>>& k, const Value<T>* g, UpdatedRow<T> w, Value<T>* const*,
          std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {
-    write(w[i], read(w[i]) - k.learning_rate * decayed(k, g, w, i));
+    write(w, i, read(w, i) - k.learning_rate * decayed<T>(k, g, w, i));
   }
 }
 
 template <class T>
-void momentum(const StepConstants<Value<T>>& k, const Value<T>* g, T* w, Value<T>* const* state,
-              std::int64_t n) {
+void momentum(const StepConstants<Value<T>>& k, const Value<T>* g, UpdatedRow<T> w,
+              Value<T>* const* state, std::int64_t n) {
   Value<T>* b = state[0];
   for (std::int64_t i = 0; i < n; ++i) {
-    b[i] = k.momentum * b[i] + decayed(k, g, w, i);
-    write(w[i], read(w[i]) - k.learning_rate * b[i]);
+    b[i] = k.momentum * b[i] + decayed<T>(k, g, w, i);
+    write(w, i, read(w, i) - k.learning_rate * b[i]);
   }
 }
 
 template <class T>
-void nesterov(const StepConstants<Value<T>>& k, const Value<T>* g, T* w, Value<T>* const* state,
-              std::int64_t n) {
+void nesterov(const StepConstants<Value<T>>& k, const Value<T>* g, UpdatedRow<T> w,
+              Value<T>* const* state, std::int64_t n) {
   Value<T>* b = state[0];
   for (std::int64_t i = 0; i < n; ++i) {
-    const Value<T> d = decayed(k, g, w, i);
+    const Value<T> d = decayed<T>(k, g, w, i);
     b[i] = k.momentum * b[i] + d;
-    write(w[i], read(w[i]) - k.learning_rate * (d + k.momentum * b[i]));
+    write(w, i, read(w, i) - k.learning_rate * (d + k.momentum * b[i]));
   }
 }
 
 template <class T>
-void adagrad(const StepConstants<Value<T>>& k, const Value<T>* g, T* w, Value<T>* const* state,
-             std::int64_t n) {
+void adagrad(const StepConstants<Value<T>>& k, const Value<T>* g, UpdatedRow<T> w,
+             Value<T>* const* state, std::int64_t n) {
   Value<T>* a = state[0];
   for (std::int64_t i = 0; i < n; ++i) {
-    const Value<T> d = decayed(k, g, w, i);
+    const Value<T> d = decayed<T>(k, g, w, i);
     a[i] += d * d;
-    write(w[i], read(w[i]) - k.learning_rate * d / (std::sqrt(a[i] + k.initial) + k.epsilon));
+    write(w, i, read(w, i) - k.learning_rate * d / (std::sqrt(a[i] + k.initial) + k.epsilon));
   }
 }
 
 template <class T>
-void rowwise_adagrad(const StepConstants<Value<T>>& k, const Value<T>* g, T* w,
+void rowwise_adagrad(const StepConstants<Value<T>>& k, const Value<T>* g, UpdatedRow<T> w,
                      Value<T>* const* state, std::int64_t n) {
   double sum = 0.0;
   for (std::int64_t i = 0; i < n; ++i) {
-    const Value<T> d = decayed(k, g, w, i);
+    const Value<T> d = decayed<T>(k, g, w, i);
     sum += double{d} * double{d};
   }
   *state[0] += static_cast<Value<T>>(sum / static_cast<double>(n));
   const Value<T> rate = k.learning_rate / (std::sqrt(*state[0] + k.initial) + k.epsilon);
-  for (std::int64_t i = 0; i < n; ++i) write(w[i], read(w[i]) - rate * decayed(k, g, w, i));
+  for (std::int64_t i = 0; i < n; ++i) write(w, i, read(w, i) - rate * decayed<T>(k, g, w, i));
 }
 
 template <class T>
-void adam(const StepConstants<Value<T>>& k, const Value<T>* g, T* w, Value<T>* const* state,
-          std::int64_t n) {
+void adam(const StepConstants<Value<T>>& k, const Value<T>* g, UpdatedRow<T> w,
+          Value<T>* const* state, std::int64_t n) {
   Value<T>* m = state[0];
   Value<T>* v = state[1];
   const double steps = double{*state[2] += Value<T>{1}};
@@ -100,7 +117,7 @@ void adam(const StepConstants<Value<T>>& k, const Value<T>* g, T* w, Value<T>* c
     m[i] = k.beta_1 * m[i] + k.gain_1 * d;
     v[i] = k.beta_2 * v[i] + k.gain_2 * d * d;
     const Value<T> move = m[i] / correction_1 / (std::sqrt(v[i] / correction_2) + k.epsilon);
-    write(w[i], k.keep * read(w[i]) - k.learning_rate * move);
+    write(w, i, k.keep * read(w, i) - k.learning_rate * move);
   }
 }
 

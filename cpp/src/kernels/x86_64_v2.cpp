@@ -10,8 +10,9 @@ namespace manyclass::kernels {
 
 namespace {
 #include "kernel_source.inl"
-#include "optimizer_source.inl"
 #include "random_source.inl"
+// After the random words, which it needs.
+#include "optimizer_source.inl"
 #include "sampling_source.inl"
 // After the products, which it needs.
 #include "bfloat16_emulated.inl"
