@@ -22,10 +22,10 @@ struct Nce {
   static auto loss_and_grad(const auto&... arguments) { return nce_loss_and_grad(arguments...); }
 };
 
-template <class Loss, class T>
+template <class Loss, class T, class W>
 py::array loss_of(const LayerArrays& arrays, const Targets& targets, const py::array& inputs,
                   const py::object& given, const SampledLossOptions& options) {
-  const auto layer = read_layer<T>(arrays);
+  const auto layer = read_layer<T, W>(arrays);
   const auto examples = read_examples<T>(targets, inputs);
   auto loss = new_array<T>({examples.inputs.rows});
   const VectorView<T> out{loss.mutable_data(), loss.size()};
@@ -39,12 +39,12 @@ py::array loss_of(const LayerArrays& arrays, const Targets& targets, const py::a
   return loss;
 }
 
-template <class Loss, class T>
+template <class Loss, class T, class W>
 py::tuple loss_and_grad_of(const LayerArrays& arrays, const Targets& targets,
                            const py::array& inputs, const py::object& given,
                            const SampledLossOptions& options,
                            const std::optional<py::array>& grad_loss) {
-  const auto layer = read_layer<T>(arrays);
+  const auto layer = read_layer<T, W>(arrays);
   const auto examples = read_examples<T>(targets, inputs);
   const auto upstream = read_grad_loss<T>(grad_loss);
   auto loss = new_array<T>({examples.inputs.rows});
@@ -79,8 +79,8 @@ void bind_loss(py::module_& module, const char* name) {
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
                                          log_q_correction(correction), num_threads,
                                          compute_dtype(computed_in)};
-        return with_float_type(inputs, "inputs", [&]<class T>() {
-          return loss_of<Loss, T>(layer, targets, inputs, candidates, options);
+        return with_layer_types(layer, inputs, [&]<class T, class W>() {
+          return loss_of<Loss, T, W>(layer, targets, inputs, candidates, options);
         });
       },
       py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),
@@ -101,8 +101,9 @@ void bind_loss_and_grad(py::module_& module, const char* name) {
         const SampledLossOptions options{remove_accidental_hits, mask_repeats,
                                          log_q_correction(correction), num_threads,
                                          compute_dtype(computed_in)};
-        return with_float_type(inputs, "inputs", [&]<class T>() {
-          return loss_and_grad_of<Loss, T>(layer, targets, inputs, candidates, options, grad_loss);
+        return with_layer_types(layer, inputs, [&]<class T, class W>() {
+          return loss_and_grad_of<Loss, T, W>(layer, targets, inputs, candidates, options,
+                                              grad_loss);
         });
       },
       py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),

@@ -30,17 +30,17 @@ TrainedTable<T> read_trained(const py::object& table, const StateArrays& state, 
   return result;
 }
 
-template <class T>
+template <class T, class W>
 py::tuple train_step(const LayerArrays& arrays, const StateArrays& weights_state,
                      const StateArrays& biases_state, const Targets& targets,
                      const py::array& inputs, const py::object& given,
                      const SampledLossOptions& options, const UpdateOptions& update,
                      const std::optional<py::array>& grad_loss, const py::object& count) {
   const PartitionStrategy strategy = partition_strategy(arrays.partition_strategy);
-  const TrainedLayer<T> layer{read_trained<T>(arrays.weights, weights_state, update.rule, strategy,
-                                              "weights", read_weights<T>),
-                              read_trained<T>(arrays.biases, biases_state, update.rule, strategy,
-                                              "biases", read_biases<T>)};
+  const TrainedLayer<T, W> layer{read_trained<W>(arrays.weights, weights_state, update.rule,
+                                                 strategy, "weights", read_weights<W>),
+                                 read_trained<T>(arrays.biases, biases_state, update.rule, strategy,
+                                                 "biases", read_biases<T>)};
   const auto examples = read_examples<T>(targets, inputs);
   const auto upstream = read_grad_loss<T>(grad_loss);
   const Candidates candidates = read_candidates(given, examples.labels.ids().cols);
@@ -75,9 +75,9 @@ void bind_train_step(py::module_& module) {
                                          log_q_correction(correction), num_threads,
                                          compute_dtype(computed_in)};
         const UpdateOptions update{rule, learning_rate, clip_norm, stream_at(rounding)};
-        return with_float_type(inputs, "inputs", [&]<class T>() {
-          return train_step<T>(layer, weights_state, biases_state, targets, inputs, candidates,
-                               options, update, grad_loss, count);
+        return with_layer_types(layer, inputs, [&]<class T, class W>() {
+          return train_step<T, W>(layer, weights_state, biases_state, targets, inputs, candidates,
+                                  options, update, grad_loss, count);
         });
       },
       py::arg("weights"), py::arg("biases"), py::arg("targets"), py::arg("inputs"),

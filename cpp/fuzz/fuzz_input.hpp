@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -11,7 +12,10 @@
 #include <limits>
 #include <span>
 #include <stdexcept>
+#include <type_traits>
 #include <vector>
+
+#include "manyclass/bfloat16.hpp"
 
 namespace fuzz {
 
@@ -85,10 +89,21 @@ class Input {
     return rarely() ? value : std::abs(value);
   }
 
+  /// A number as an element of an array.
+  template <class T>
+  static T stored(double number) {
+    if constexpr (std::is_same_v<T, manyclass::Bfloat16>) {
+      const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(number));
+      return {static_cast<std::uint16_t>(bits >> 16)};
+    } else {
+      return static_cast<T>(number);
+    }
+  }
+
   template <class T>
   std::vector<T> numbers(std::int64_t count) {
     std::vector<T> result(static_cast<std::size_t>(count));
-    for (T& value : result) value = static_cast<T>(number());
+    for (T& value : result) value = stored<T>(number());
     return result;
   }
   template <class T = double>

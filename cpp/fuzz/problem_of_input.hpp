@@ -2,7 +2,9 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "manyclass/sampled_loss.hpp"
@@ -20,9 +22,20 @@ bool same_bits(const std::vector<std::vector<T>>& a, const std::vector<std::vect
 }
 
 template <class T>
+bool is_tame_number(T value) {
+  if constexpr (std::is_same_v<T, manyclass::Bfloat16>) {
+    return std::abs(std::bit_cast<float>(std::uint32_t{value.bits} << 16)) <= 8.0F;
+  } else {
+    return std::abs(value) <= T{8};
+  }
+}
+
+/// Rows of weights of W, all else of T.
+template <class T, class W = T>
 struct Problem {
   std::int64_t num_classes, dim, num_shards;
-  ReadTable<T> weights, biases;
+  ReadTable<W> weights;
+  ReadTable<T> biases;
   ReadLabels labels;
   std::int64_t batch;
   std::vector<T> inputs, label_weights, grad_loss;
@@ -42,8 +55,8 @@ struct Problem {
     num_classes = weights.num_rows();
     if (input.coin()) label_weights = input.weights<T>(labels.ids_rows() * labels.ids_cols());
     if (input.coin()) grad_loss = input.numbers<T>(input.rarely() ? input.below(4) : batch);
-    const auto look = [this](const std::vector<T>& numbers) {
-      for (const T value : numbers) is_tame = is_tame && std::abs(value) <= T{8};
+    const auto look = [this](const auto& numbers) {
+      for (const auto value : numbers) is_tame = is_tame && is_tame_number(value);
     };
     for (const auto& shard : weights.numbers()) look(shard);
     for (const auto& shard : biases.numbers()) look(shard);
@@ -52,7 +65,7 @@ struct Problem {
     look(grad_loss);
   }
 
-  manyclass::OutputLayer<T> layer() const { return {weights.view(), biases.view()}; }
+  manyclass::OutputLayer<T, W> layer() const { return {weights.view(), biases.view()}; }
   manyclass::MatrixView<const T> inputs_view() const { return {inputs.data(), batch, dim, dim}; }
   manyclass::VectorView<const T> grad_loss_view() const {
     return grad_loss.empty() ? manyclass::VectorView<const T>{} : manyclass::view_of(grad_loss);

@@ -2,6 +2,7 @@
 // written, or losses and gradients that can be.
 #include "manyclass/sampled_loss.hpp"
 
+#include <optional>
 #include <type_traits>
 
 #include "fuzz_input.hpp"
@@ -36,8 +37,8 @@ struct ReadCounts {
   }
 };
 
-template <class T>
-void check_slices(const IndexedSlices<T>& slices, const RowsView<const T>& table) {
+template <class W>
+void check_slices(const IndexedSlices<ComputeType<W>>& slices, const RowsView<const W>& table) {
   fuzz::require(std::ssize(slices.shard_begin) == table.num_shards() + 1, "a part for each shard");
   fuzz::require(slices.values.size() == slices.indices.size() * table.dim(),
                 "a row for each index");
@@ -52,9 +53,9 @@ void check_slices(const IndexedSlices<T>& slices, const RowsView<const T>& table
   }
 }
 
-template <class T>
+template <class T, class W>
 struct Step {
-  fuzz::Problem<T> problem;
+  fuzz::Problem<T, W> problem;
   std::vector<std::int64_t> candidates;
   ReadCounts true_counts, sampled_counts;
   SampledLossOptions options;
@@ -91,16 +92,16 @@ struct Step {
   }
 };
 
-template <class T>
-void compute_losses(Step<T>& step, bool is_nce, bool with_gradients) {
+template <class T, class W>
+void compute_losses(Step<T, W>& step, bool is_nce, bool with_gradients) {
   const auto layer = step.problem.layer();
   const auto examples = step.problem.examples();
   if (!with_gradients) {
-    (is_nce ? nce_loss<T> : sampled_softmax_loss<T>)(layer, examples, step.sampled(), step.options,
-                                                     step.loss_view());
+    (is_nce ? nce_loss<T, W> : sampled_softmax_loss<T, W>)(layer, examples, step.sampled(),
+                                                           step.options, step.loss_view());
     return;
   }
-  const auto function = is_nce ? nce_loss_and_grad<T> : sampled_softmax_loss_and_grad<T>;
+  const auto function = is_nce ? nce_loss_and_grad<T, W> : sampled_softmax_loss_and_grad<T, W>;
   const auto gradients =
       function(layer, examples, step.sampled(), step.options, step.problem.grad_loss_view(),
                step.loss_view(), step.grad_view());
@@ -109,35 +110,37 @@ void compute_losses(Step<T>& step, bool is_nce, bool with_gradients) {
 }
 
 // A step of SGD, whose candidates are drawn or given.
-template <class T>
-void train(fuzz::Input& input, Step<T>& step) {
+template <class T, class W>
+void train(fuzz::Input& input, Step<T, W>& step) {
   auto& problem = step.problem;
   const auto weights = problem.weights.numbers();
   UniformSampler sampler(std::max<std::int64_t>(1, input.rarely() ? 3 : problem.num_classes), {});
   Candidates candidates = step.sampled();
   if (input.coin()) candidates.emplace<CandidateDraw>(CandidateDraw{sampler, input.id(8)});
   const double learning_rate = input.weight();
+  std::optional<PhiloxStream> rounding;
+  if (std::is_same_v<W, Bfloat16> && !input.rarely()) rounding.emplace(Seed{1, 2}, 3);
   const PhiloxStream before = sampler.stream();
   if (fuzz::refused([&] {
-        const auto table_of = [](const RowsView<T>& rows) {
-          TrainedTable<T> table{rows, {}};
+        const auto table_of = []<class V>(const RowsView<V>& rows) {
+          TrainedTable<V> table{rows, {}};
           table.state.resize(static_cast<std::size_t>(rows.num_shards()));
           return table;
         };
-        const TrainedLayer<T> layer{table_of(problem.weights.view()),
-                                    table_of(problem.biases.view())};
+        const TrainedLayer<T, W> layer{table_of(problem.weights.view()),
+                                       table_of(problem.biases.view())};
         sampled_softmax_train_step(layer, problem.examples(), candidates, step.options,
-                                   {RowRule(Sgd{}), learning_rate}, problem.grad_loss_view(),
-                                   step.loss_view(), step.grad_view());
+                                   {RowRule(Sgd{}), learning_rate, {}, rounding},
+                                   problem.grad_loss_view(), step.loss_view(), step.grad_view());
       })) {
     fuzz::require(fuzz::same_bits(weights, problem.weights.numbers()), "weights left as they were");
     fuzz::require(sampler.stream() == before, "the stream as before a refusal");
   }
 }
 
-template <class T>
+template <class T, class W = T>
 void run(fuzz::Input& input) {
-  Step<T> step(input);
+  Step<T, W> step(input);
   if (input.below(3) == 0) return train(input, step);
   const bool is_nce = input.coin(), with_gradients = input.coin();
   if (fuzz::refused([&] { compute_losses(step, is_nce, with_gradients); })) {
@@ -153,6 +156,15 @@ void run(fuzz::Input& input) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   set_num_threads(1);
   fuzz::Input input(data, size);
-  input.coin() ? run<float>(input) : run<double>(input);
+  switch (input.below(4)) {
+    case 1:
+      run<float>(input);
+      break;
+    case 3:
+      run<float, Bfloat16>(input);
+      break;
+    default:
+      run<double>(input);
+  }
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "kernels/kernel_table.hpp"
 #include "prefetch.hpp"
+#include "stored_rows.hpp"
 #include "work.hpp"
 
 namespace manyclass {
@@ -17,7 +18,8 @@ std::int64_t even(std::int64_t n) { return round_up(n, 2); }
 }  // namespace
 
 // A row of pairs along dim is half as long as one of dim pairs; both are whole vectors.
-Bfloat16Operands::Rows::Rows(std::int64_t num_sampled, std::int64_t dim, Scratch& scratch)
+template <class W>
+Bfloat16Operands<W>::Rows::Rows(std::int64_t num_sampled, std::int64_t dim, Scratch& scratch)
     : num_sampled_(num_sampled),
       dim_(dim),
       pairs_(divide_up(dim, 2)),
@@ -28,10 +30,13 @@ Bfloat16Operands::Rows::Rows(std::int64_t num_sampled, std::int64_t dim, Scratch
   std::fill_n(zeros_, stride_, Pair{0});
 }
 
-void Bfloat16Operands::Rows::put(std::int64_t k, const float* row) const {
+template <class W>
+void Bfloat16Operands<W>::Rows::put(std::int64_t k, const W* row) const {
   const auto& kernel = kernels::bfloat16_table();
   Pair* place = by_row_ + k * stride_;
-  kernel.round(row, dim_, place);
+  in_pieces(row, dim_, [&](const float* elements, std::int64_t first, std::int64_t count) {
+    kernel.round(elements, count, place + first / 2);
+  });
   Pair* two = by_two_ + k / 2 * 2 * stride_;
   if (k % 2 == 1) {
     kernel.interleave(place - stride_, place, pairs_, two);
@@ -40,25 +45,29 @@ void Bfloat16Operands::Rows::put(std::int64_t k, const float* row) const {
   }
 }
 
-Bfloat16Operands::Workspace::Workspace(const Rows& rows, std::int64_t lanes, Scratch& scratch)
+template <class W>
+Bfloat16Operands<W>::Workspace::Workspace(const Rows& rows, std::int64_t lanes, Scratch& scratch)
     : sampled(scratch.take<float>(even(rows.num_sampled_) * lanes)),
       inputs(scratch.take<Pair>(lanes * rows.stride_)),
       transposed(scratch.take<Pair>(rows.pairs_ * lanes)),
       derivatives(scratch.take<Pair>(even(rows.num_sampled_) / 2 * lanes)) {}
 
-std::int64_t Bfloat16Operands::bytes(const Rows& rows, std::int64_t lanes) {
+template <class W>
+std::int64_t Bfloat16Operands<W>::bytes(const Rows& rows, std::int64_t lanes) {
   const std::int64_t pairs = (even(rows.num_sampled_) / 2 + rows.stride_) * lanes;
   return (pairs + even(rows.num_sampled_)) * static_cast<std::int64_t>(sizeof(Pair));
 }
 
-Bfloat16Operands::Bfloat16Operands(const Rows& rows, std::int64_t lanes, Scratch& scratch)
+template <class W>
+Bfloat16Operands<W>::Bfloat16Operands(const Rows& rows, std::int64_t lanes, Scratch& scratch)
     : rows_(rows),
       by_candidate_(scratch.take<Pair>(even(rows.num_sampled_) * lanes / 2)),
       by_two_(scratch.take<Pair>(rows.stride_ * lanes)),
       bias_sums_(scratch.take<float>(even(rows.num_sampled_))) {}
 
-float* Bfloat16Operands::take_inputs(MatrixView<const float> inputs, std::int64_t lanes,
-                                     const Workspace& workspace) {
+template <class W>
+float* Bfloat16Operands<W>::take_inputs(MatrixView<const float> inputs, std::int64_t lanes,
+                                        const Workspace& workspace) {
   const auto& kernel = kernels::bfloat16_table();
   workspace_ = &workspace;
   size_ = inputs.rows;
@@ -71,15 +80,17 @@ float* Bfloat16Operands::take_inputs(MatrixView<const float> inputs, std::int64_
   return workspace.sampled;
 }
 
-void Bfloat16Operands::multiply_logits(std::int64_t first, std::int64_t last,
-                                       const float* offsets) const {
+template <class W>
+void Bfloat16Operands<W>::multiply_logits(std::int64_t first, std::int64_t last,
+                                          const float* offsets) const {
   kernels::bfloat16_table().multiply(last - first, lanes_, rows_.pairs_,
                                      rows_.by_row_ + first * rows_.stride_, rows_.stride_, 1,
                                      workspace_->transposed, lanes_, offsets + first,
                                      workspace_->sampled + first * lanes_, lanes_);
 }
 
-void Bfloat16Operands::take_derivatives(const float* factor) {
+template <class W>
+void Bfloat16Operands<W>::take_derivatives(const float* factor) {
   const auto& kernel = kernels::bfloat16_table();
   for (std::int64_t l = 0; l < size_; l += 2) {
     const Pair* first = workspace_->inputs + l * rows_.stride_;
@@ -95,32 +106,51 @@ void Bfloat16Operands::take_derivatives(const float* factor) {
   }
 }
 
-void Bfloat16Operands::multiply_inputs(std::int64_t first, std::int64_t last,
-                                       MatrixView<float> grad_inputs) const {
+template <class W>
+void Bfloat16Operands<W>::multiply_inputs(std::int64_t first, std::int64_t last,
+                                          MatrixView<float> grad_inputs) const {
   kernels::bfloat16_table().multiply(size_, last - first, even(rows_.num_sampled_) / 2,
                                      workspace_->derivatives, 1, lanes_, rows_.by_two_ + first,
                                      2 * rows_.stride_, nullptr, grad_inputs.data + first,
                                      grad_inputs.row_stride);
 }
 
-void Bfloat16Operands::prefetch_candidates(std::int64_t first, std::int64_t last) const {
+template <class W>
+void Bfloat16Operands<W>::prefetch_candidates(std::int64_t first, std::int64_t last) const {
   prefetch_row(by_candidate_ + first * (lanes_ / 2), (last - first) * (lanes_ / 2));
 }
 
-void Bfloat16Operands::add_to_candidates(std::int64_t first, std::int64_t last, bool add,
-                                         float* const* rows, float* biases) const {
+template <class W>
+void Bfloat16Operands<W>::add_to_candidates(std::int64_t first, std::int64_t last, bool add,
+                                            float* const* rows, float* biases) const {
   kernels::bfloat16_table().multiply_to_rows(last - first, rows_.dim_, divide_up(size_, 2),
                                              by_candidate_ + first * (lanes_ / 2), lanes_ / 2, 1,
                                              by_two_, 2 * rows_.stride_, add, rows + first);
   for (std::int64_t k = first; k < last; ++k) biases[k] += bias_sums_[k];
 }
 
-float Bfloat16Operands::dot(const float* x, const float* y, std::int64_t n) {
-  return kernels::bfloat16_table().dot(x, y, n);
+template <class W>
+float Bfloat16Operands<W>::dot(const float* input, const W* row, std::int64_t n) {
+  float sum = 0.0F;
+  in_pieces(row, n, [&](const float* elements, std::int64_t first, std::int64_t count) {
+    sum += kernels::bfloat16_table().dot(input + first, elements, count);
+  });
+  return sum;
 }
 
-void Bfloat16Operands::axpy(float alpha, const float* x, float* y, std::int64_t n) {
-  kernels::bfloat16_table().axpy(alpha, x, y, n);
+template <class W>
+void Bfloat16Operands<W>::add_row(float alpha, const W* row, float* y, std::int64_t n) {
+  in_pieces(row, n, [&](const float* elements, std::int64_t first, std::int64_t count) {
+    kernels::bfloat16_table().axpy(alpha, elements, y + first, count);
+  });
 }
+
+template <class W>
+void Bfloat16Operands<W>::add_input(float alpha, const float* input, float* y, std::int64_t n) {
+  kernels::bfloat16_table().axpy(alpha, input, y, n);
+}
+
+template class Bfloat16Operands<float>;
+template class Bfloat16Operands<Bfloat16>;
 
 }  // namespace manyclass

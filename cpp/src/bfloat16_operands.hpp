@@ -9,19 +9,21 @@
 
 namespace manyclass {
 
-/// As PlainOperands, of float32 arrays. Each operand is rounded once and lies in pairs along the
-/// sums that it takes part in: rows along dim and along candidates, inputs along dim and along
-/// examples, derivatives along candidates and along examples. Gradients of biases are sums of
-/// derivatives that are not rounded.
+/// As PlainOperands, of float32 inputs and rows of float32 or bfloat16. Each operand is rounded
+/// once and lies in pairs along the sums that it takes part in: rows along dim and along
+/// candidates, inputs along dim and along examples, derivatives along candidates and along
+/// examples. Gradients of biases are sums of derivatives that are not rounded.
+template <class W>
 class Bfloat16Operands {
  public:
   using Value = float;
+  using Stored = W;
   using Pair = kernels::Bfloat16Pair;
 
   class Rows {
    public:
     Rows(std::int64_t num_sampled, std::int64_t dim, Scratch& scratch);
-    void put(std::int64_t k, const float* row) const;
+    void put(std::int64_t k, const W* row) const;
     static constexpr std::int64_t put_together = 2;
 
    private:
@@ -58,8 +60,9 @@ class Bfloat16Operands {
   void add_to_candidates(std::int64_t first, std::int64_t last, bool add, float* const* rows,
                          float* biases) const;
 
-  static float dot(const float* x, const float* y, std::int64_t n);
-  static void axpy(float alpha, const float* x, float* y, std::int64_t n);
+  static float dot(const float* input, const W* row, std::int64_t n);
+  static void add_row(float alpha, const W* row, float* y, std::int64_t n);
+  static void add_input(float alpha, const float* input, float* y, std::int64_t n);
 
  private:
   const Rows& rows_;

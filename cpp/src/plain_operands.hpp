@@ -1,4 +1,4 @@
-// What the products of a sampled step multiply: numbers of the arrays' own type.
+// What the products of a sampled step multiply: numbers of the type of inputs.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,18 @@ namespace manyclass {
 /// The candidates' rows of a step, and for one block of examples its inputs and derivatives, each
 /// in the order in which products read it; `step_block.hpp` says when. Bfloat16Operands has the
 /// same functions.
-template <class T>
+template <class T, class W = T>
 class PlainOperands {
  public:
   using Value = T;
+  using Stored = W;  // the element of a row of weights
 
   /// Candidates' rows, gathered once and read by all blocks.
   class Rows {
    public:
     Rows(std::int64_t num_sampled, std::int64_t dim, Scratch& scratch);
     /// Row k. Rows of several threads must not be among the same `put_together`.
-    void put(std::int64_t k, const T* row) const;
+    void put(std::int64_t k, const W* row) const;
     static constexpr std::int64_t put_together = 1;
 
    private:
@@ -60,8 +61,10 @@ class PlainOperands {
   void add_to_candidates(std::int64_t first, std::int64_t last, bool add, T* const* rows,
                          T* biases) const;
 
-  static T dot(const T* x, const T* y, std::int64_t n);
-  static void axpy(T alpha, const T* x, T* y, std::int64_t n);
+  static T dot(const T* input, const W* row, std::int64_t n);
+  /// y += alpha row, y += alpha input.
+  static void add_row(T alpha, const W* row, T* y, std::int64_t n);
+  static void add_input(T alpha, const T* input, T* y, std::int64_t n);
 
  private:
   const Rows& rows_;

@@ -83,8 +83,8 @@ int call_threads_for(double num_products, const Examples<T>& examples,
   return threads;
 }
 
-template <TileLoss Loss, class Operands, class T = typename Loss::Value>
-void compute_loss_with(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <TileLoss Loss, class Operands, class T, class W>
+void compute_loss_with(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                        const SampledValuesView& sampled, const SampledLossOptions& options,
                        VectorView<T> loss) {
   check_options(options);
@@ -99,8 +99,8 @@ void compute_loss_with(const OutputLayer<T>& layer, const Examples<T>& examples,
   SampledStep<Loss, Operands>(layer, examples, plan, num_threads, scratch).loss(loss);
 }
 
-template <TileLoss Loss, class Operands, class T = typename Loss::Value>
-SampledGradients<T> compute_loss_and_grad_with(const OutputLayer<T>& layer,
+template <TileLoss Loss, class Operands, class T, class W>
+SampledGradients<T> compute_loss_and_grad_with(const OutputLayer<T, W>& layer,
                                                const Examples<T>& examples,
                                                const SampledValuesView& sampled,
                                                const SampledLossOptions& options,
@@ -118,7 +118,7 @@ SampledGradients<T> compute_loss_and_grad_with(const OutputLayer<T>& layer,
   Scratch scratch;
   PhaseClock clock(Phase::plan);
   const auto plan = make_plan(layer, examples, sampled, options, num_threads, scratch);
-  SparseGradient<T> gradient(layer, examples, plan, Operands::axpy, scratch);
+  SparseGradient gradient(layer, examples, plan, Operands::add_input, scratch);
   clock.stop();
   SampledStep<Loss, Operands> step(layer, examples, plan, num_threads, scratch);
   step.loss_and_grad(grad_loss, loss, grad_inputs, gradient.parts());
@@ -126,34 +126,35 @@ SampledGradients<T> compute_loss_and_grad_with(const OutputLayer<T>& layer,
 }
 
 // Calls compute.operator()<Operands>() for the operands that are asked for.
-template <class T, class Compute>
+template <class T, class W, class Compute>
 auto with_operands(ComputeDtype compute_dtype, Compute compute) {
   if (compute_dtype == ComputeDtype::of_arrays) {
-    return compute.template operator()<PlainOperands<T>>();
+    return compute.template operator()<PlainOperands<T, W>>();
   }
   if constexpr (std::is_same_v<T, float>) {
-    return compute.template operator()<Bfloat16Operands>();
+    return compute.template operator()<Bfloat16Operands<W>>();
   } else {
     refuse("compute_dtype is bfloat16, the arrays are float64; bfloat16 is for float32 arrays");
   }
 }
 
-template <TileLoss Loss, class T = typename Loss::Value>
-void compute_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <TileLoss Loss, class T, class W>
+void compute_loss(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                   const SampledValuesView& sampled, const SampledLossOptions& options,
                   VectorView<T> loss) {
-  with_operands<T>(options.compute_dtype, [&]<class Operands>() {
+  with_operands<T, W>(options.compute_dtype, [&]<class Operands>() {
     compute_loss_with<Loss, Operands>(layer, examples, sampled, options, loss);
   });
 }
 
-template <TileLoss Loss, class T = typename Loss::Value>
-SampledGradients<T> compute_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <TileLoss Loss, class T, class W>
+SampledGradients<T> compute_loss_and_grad(const OutputLayer<T, W>& layer,
+                                          const Examples<T>& examples,
                                           const SampledValuesView& sampled,
                                           const SampledLossOptions& options,
                                           VectorView<const T> grad_loss, VectorView<T> loss,
                                           MatrixView<T> grad_inputs) {
-  return with_operands<T>(options.compute_dtype, [&]<class Operands>() {
+  return with_operands<T, W>(options.compute_dtype, [&]<class Operands>() {
     return compute_loss_and_grad_with<Loss, Operands>(layer, examples, sampled, options, grad_loss,
                                                       loss, grad_inputs);
   });
@@ -161,15 +162,15 @@ SampledGradients<T> compute_loss_and_grad(const OutputLayer<T>& layer, const Exa
 
 }  // namespace
 
-template <class T>
-void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W>
+void sampled_softmax_loss(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                           const SampledValuesView& sampled, const SampledLossOptions& options,
                           VectorView<T> loss) {
   compute_loss<SoftmaxTile<T>>(layer, examples, sampled, options, loss);
 }
 
-template <class T>
-SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T>& layer,
+template <class T, class W>
+SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T, W>& layer,
                                                   const Examples<T>& examples,
                                                   const SampledValuesView& sampled,
                                                   const SampledLossOptions& options,
@@ -179,16 +180,16 @@ SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T>& layer,
                                                grad_inputs);
 }
 
-template <class T>
-void nce_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W>
+void nce_loss(const OutputLayer<T, W>& layer, const Examples<T>& examples,
               const SampledValuesView& sampled, const SampledLossOptions& options,
               VectorView<T> loss) {
   check_nce_targets(examples);
   compute_loss<LogisticTile<T>>(layer, examples, sampled, options, loss);
 }
 
-template <class T>
-SampledGradients<T> nce_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W>
+SampledGradients<T> nce_loss_and_grad(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                                       const SampledValuesView& sampled,
                                       const SampledLossOptions& options,
                                       VectorView<const T> grad_loss, VectorView<T> loss,
@@ -198,25 +199,21 @@ SampledGradients<T> nce_loss_and_grad(const OutputLayer<T>& layer, const Example
                                                 grad_inputs);
 }
 
-#define MANYCLASS_INSTANTIATE_LOSS(T, NAME)                                               \
-  template void NAME(const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&, \
-                     const SampledLossOptions&, VectorView<T>);                           \
-  template SampledGradients<T> NAME##_and_grad(                                           \
-      const OutputLayer<T>&, const Examples<T>&, const SampledValuesView&,                \
+#define MANYCLASS_INSTANTIATE_LOSS(T, W, NAME)                                               \
+  template void NAME(const OutputLayer<T, W>&, const Examples<T>&, const SampledValuesView&, \
+                     const SampledLossOptions&, VectorView<T>);                              \
+  template SampledGradients<T> NAME##_and_grad(                                              \
+      const OutputLayer<T, W>&, const Examples<T>&, const SampledValuesView&,                \
       const SampledLossOptions&, VectorView<const T>, VectorView<T>, MatrixView<T>);
-#define MANYCLASS_INSTANTIATE(T)                      \
-  MANYCLASS_INSTANTIATE_LOSS(T, sampled_softmax_loss) \
-  MANYCLASS_INSTANTIATE_LOSS(T, nce_loss)
-MANYCLASS_INSTANTIATE(float)
-MANYCLASS_INSTANTIATE(double)
+#define MANYCLASS_INSTANTIATE(T, W)                                                                \
+  template void check_inputs(const OutputLayer<T, W>&, MatrixView<const T>);                       \
+  template void check_examples(const OutputLayer<T, W>&, const Examples<T>&, VectorView<const T>); \
+  MANYCLASS_INSTANTIATE_LOSS(T, W, sampled_softmax_loss)                                           \
+  MANYCLASS_INSTANTIATE_LOSS(T, W, nce_loss)
+MANYCLASS_INSTANTIATE(float, float)
+MANYCLASS_INSTANTIATE(float, Bfloat16)
+MANYCLASS_INSTANTIATE(double, double)
 #undef MANYCLASS_INSTANTIATE
-#define MANYCLASS_INSTANTIATE_CHECKS(T, W)                                   \
-  template void check_inputs(const OutputLayer<T, W>&, MatrixView<const T>); \
-  template void check_examples(const OutputLayer<T, W>&, const Examples<T>&, VectorView<const T>);
-MANYCLASS_INSTANTIATE_CHECKS(float, float)
-MANYCLASS_INSTANTIATE_CHECKS(float, Bfloat16)
-MANYCLASS_INSTANTIATE_CHECKS(double, double)
-#undef MANYCLASS_INSTANTIATE_CHECKS
 #undef MANYCLASS_INSTANTIATE_LOSS
 
 }  // namespace manyclass

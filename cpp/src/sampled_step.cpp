@@ -60,7 +60,7 @@ void in_parts_of_blocks(std::int64_t blocks, std::int64_t count, std::int64_t pa
 }  // namespace
 
 template <TileLoss Loss, class Operands>
-SampledStep<Loss, Operands>::SampledStep(const OutputLayer<T>& layer, const Examples<T>& examples,
+SampledStep<Loss, Operands>::SampledStep(const Layer& layer, const Examples<T>& examples,
                                          const StepPlan<T>& plan, int num_threads, Scratch& scratch)
     : plan_(plan),
       num_threads_(num_threads),
@@ -221,10 +221,14 @@ void SampledStep<Loss, Operands>::loss_and_grad(VectorView<const T> grad_loss, V
 }
 
 template class SampledStep<SoftmaxTile<float>, PlainOperands<float>>;
+template class SampledStep<SoftmaxTile<float>, PlainOperands<float, Bfloat16>>;
+template class SampledStep<SoftmaxTile<float>, Bfloat16Operands<float>>;
+template class SampledStep<SoftmaxTile<float>, Bfloat16Operands<Bfloat16>>;
 template class SampledStep<SoftmaxTile<double>, PlainOperands<double>>;
-template class SampledStep<SoftmaxTile<float>, Bfloat16Operands>;
 template class SampledStep<LogisticTile<float>, PlainOperands<float>>;
+template class SampledStep<LogisticTile<float>, PlainOperands<float, Bfloat16>>;
+template class SampledStep<LogisticTile<float>, Bfloat16Operands<float>>;
+template class SampledStep<LogisticTile<float>, Bfloat16Operands<Bfloat16>>;
 template class SampledStep<LogisticTile<double>, PlainOperands<double>>;
-template class SampledStep<LogisticTile<float>, Bfloat16Operands>;
 
 }  // namespace manyclass

@@ -19,8 +19,9 @@ template <TileLoss Loss, class Operands>
 class SampledStep {
  public:
   using T = typename Loss::Value;
+  using Layer = OutputLayer<T, typename Operands::Stored>;
 
-  SampledStep(const OutputLayer<T>& layer, const Examples<T>& examples, const StepPlan<T>& plan,
+  SampledStep(const Layer& layer, const Examples<T>& examples, const StepPlan<T>& plan,
               int num_threads, Scratch& scratch);
 
   void loss(VectorView<T> loss);

@@ -15,9 +15,9 @@ constexpr std::int64_t groups_per_task = 64;
 constexpr double products_per_group = 600.0;
 
 // Splits ascending positions into shards and numbers them within each.
-template <class T>
-void number_rows(const RowsView<const T>& table, const std::int64_t* positions,
-                 std::int64_t num_positions, IndexedSlices<T>& result) {
+template <class W>
+void number_rows(const RowsView<const W>& table, const std::int64_t* positions,
+                 std::int64_t num_positions, IndexedSlices<ComputeType<W>>& result) {
   result.indices = Buffer<std::int64_t>(num_positions);
   result.shard_begin.push_back(0);
   for (std::int64_t p = 0; p < table.num_shards(); ++p) {
@@ -31,8 +31,8 @@ void number_rows(const RowsView<const T>& table, const std::int64_t* positions,
   }
 }
 
-template <class T>
-RowOrder order_rows(const RowsView<const T>& table, const EntryGroups& groups, Scratch& scratch) {
+template <class W>
+RowOrder order_rows(const RowsView<const W>& table, const EntryGroups& groups, Scratch& scratch) {
   if (table.is_in_order()) return {groups.keys, nullptr};
   auto* positions = scratch.take<std::int64_t>(groups.num_groups);
   for (std::int64_t g = 0; g < groups.num_groups; ++g) {
@@ -46,10 +46,10 @@ RowOrder order_rows(const RowsView<const T>& table, const EntryGroups& groups, S
 
 }  // namespace
 
-template <class T>
-SparseGradient<T>::SparseGradient(const OutputLayer<T>& layer, const Examples<T>& examples,
-                                  const StepPlan<T>& plan, AddProduct<T> add_input,
-                                  Scratch& scratch)
+template <class T, class W>
+SparseGradient<T, W>::SparseGradient(const OutputLayer<T, W>& layer, const Examples<T>& examples,
+                                     const StepPlan<T>& plan, AddProduct<T> add_input,
+                                     Scratch& scratch)
     : layer_(layer),
       examples_(examples),
       plan_(plan),
@@ -69,8 +69,8 @@ SparseGradient<T>::SparseGradient(const OutputLayer<T>& layer, const Examples<T>
 }
 
 // Completes the row of a group and returns its bias.
-template <class T>
-T SparseGradient<T>::sum_row(std::int64_t group) const {
+template <class T, class W>
+T SparseGradient<T, W>::sum_row(std::int64_t group) const {
   const auto& kernel = kernels::table<T>();
   const CandidateRange candidates = plan_.group_candidates[group];
   if (candidates.count == 0 || plan_.batch == 0) std::fill_n(row(group), plan_.dim, T{0});
@@ -89,8 +89,8 @@ T SparseGradient<T>::sum_row(std::int64_t group) const {
   return bias;
 }
 
-template <class T>
-SampledGradients<T> SparseGradient<T>::sum_by_class(int num_threads) {
+template <class T, class W>
+SampledGradients<T> SparseGradient<T, W>::sum_by_class(int num_threads) {
   const std::int64_t num_groups = plan_.groups.num_groups;
   const std::int64_t tasks = (num_groups + groups_per_task - 1) / groups_per_task;
   const double products = static_cast<double>(num_groups) * products_per_group +
@@ -114,5 +114,6 @@ SampledGradients<T> SparseGradient<T>::sum_by_class(int num_threads) {
 
 template class SparseGradient<float>;
 template class SparseGradient<double>;
+template class SparseGradient<float, Bfloat16>;
 
 }  // namespace manyclass

@@ -29,11 +29,11 @@ using AddProduct = void (*)(T alpha, const T* x, T* y, std::int64_t n);
 
 /// The gradients of a step, from its plan to the result. `add_input` multiplies a label's
 /// derivative by its example's input.
-template <class T>
+template <class T, class W = T>
 class SparseGradient {
  public:
-  SparseGradient(const OutputLayer<T>& layer, const Examples<T>& examples, const StepPlan<T>& plan,
-                 AddProduct<T> add_input, Scratch& scratch);
+  SparseGradient(const OutputLayer<T, W>& layer, const Examples<T>& examples,
+                 const StepPlan<T>& plan, AddProduct<T> add_input, Scratch& scratch);
 
   const GradientParts<T>& parts() const { return parts_; }
 
@@ -46,7 +46,7 @@ class SparseGradient {
   }
   T sum_row(std::int64_t group) const;
 
-  const OutputLayer<T>& layer_;
+  const OutputLayer<T, W>& layer_;
   const Examples<T>& examples_;
   const StepPlan<T>& plan_;
   AddProduct<T> add_input_;

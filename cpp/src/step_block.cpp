@@ -39,7 +39,8 @@ StepBlock<Loss, Operands>::StepBlock(const StepData<Operands>& data, std::int64_
 
 // The weights of the block's label of this number.
 template <TileLoss Loss, class Operands>
-auto StepBlock<Loss, Operands>::label_row(std::int64_t label) const -> const T* {
+auto StepBlock<Loss, Operands>::label_row(std::int64_t label) const -> const
+    typename Operands::Stored* {
   return data_.layer.weights.row(data_.plan.labels[first_label_ + label]);
 }
 
@@ -124,7 +125,7 @@ void StepBlock<Loss, Operands>::add_labels_to(MatrixView<T> grad_inputs) const {
       kernels::table<T>().scale(factor_[l], grad_row, grad_row, plan.dim);
     }
     for (; e < tile_.targets.begin(l + 1); ++e) {
-      Operands::axpy(tile_.truth[e], label_row(e), grad_row, plan.dim);
+      Operands::add_row(tile_.truth[e], label_row(e), grad_row, plan.dim);
     }
   }
 }
@@ -141,10 +142,14 @@ void StepBlock<Loss, Operands>::add_to_candidates(std::int64_t first, std::int64
 }
 
 template class StepBlock<SoftmaxTile<float>, PlainOperands<float>>;
+template class StepBlock<SoftmaxTile<float>, PlainOperands<float, Bfloat16>>;
+template class StepBlock<SoftmaxTile<float>, Bfloat16Operands<float>>;
+template class StepBlock<SoftmaxTile<float>, Bfloat16Operands<Bfloat16>>;
 template class StepBlock<SoftmaxTile<double>, PlainOperands<double>>;
-template class StepBlock<SoftmaxTile<float>, Bfloat16Operands>;
 template class StepBlock<LogisticTile<float>, PlainOperands<float>>;
+template class StepBlock<LogisticTile<float>, PlainOperands<float, Bfloat16>>;
+template class StepBlock<LogisticTile<float>, Bfloat16Operands<float>>;
+template class StepBlock<LogisticTile<float>, Bfloat16Operands<Bfloat16>>;
 template class StepBlock<LogisticTile<double>, PlainOperands<double>>;
-template class StepBlock<LogisticTile<float>, Bfloat16Operands>;
 
 }  // namespace manyclass

@@ -14,7 +14,7 @@ namespace manyclass {
 template <class Operands>
 struct StepData {
   using T = typename Operands::Value;
-  const OutputLayer<T>& layer;
+  const OutputLayer<T, typename Operands::Stored>& layer;
   const Examples<T>& examples;
   const StepPlan<T>& plan;
   std::int64_t most_labels;  // of a block, a multiple of kernels::lane_multiple
@@ -55,7 +55,7 @@ class StepBlock {
                          T* biases) const;
 
  private:
-  const T* label_row(std::int64_t label) const;
+  const typename Operands::Stored* label_row(std::int64_t label) const;
 
   const StepData<Operands>& data_;
   std::int64_t first_ = 0;  // example

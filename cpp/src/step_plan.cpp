@@ -80,9 +80,9 @@ struct Candidates {
 
 // Classes and offsets of `count` entries, in tasks whose biases are all asked for at once.
 template <class T, class Source>
-void read_entries(const OutputLayer<T>& layer, const Source& source, bool corrected,
+void read_entries(const RowsView<const T>& all_biases, const Source& source, bool corrected,
                   std::int64_t count, int num_threads, std::int64_t* classes, T* offsets) {
-  const std::int64_t num_classes = layer.weights.num_rows();
+  const std::int64_t num_classes = all_biases.num_rows();
   const std::int64_t tasks = (count + entries_per_task - 1) / entries_per_task;
   const int threads = threads_worth(static_cast<double>(count) * products_per_entry,
                                     products_per_wake, num_threads);
@@ -96,7 +96,7 @@ void read_entries(const OutputLayer<T>& layer, const Source& source, bool correc
       const std::int64_t id = source.id(at);
       require_class(id, num_classes, source.ids_name(), at);
       classes[first + i] = id;
-      biases[i] = layer.biases.row(id);
+      biases[i] = all_biases.row(id);
       __builtin_prefetch(biases[i]);
       log_q[i] = corrected ? source.count(at) : 1.0;
       require(log_q[i] > 0.0 && std::isfinite(log_q[i]), Source::counts_name, at, " is ", log_q[i],
@@ -149,8 +149,8 @@ void find_hits(StepPlan<T>& plan, bool mask_repeats, Scratch& scratch) {
 
 }  // namespace
 
-template <class T>
-StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W>
+StepPlan<T> make_plan(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                       const SampledValuesView& sampled, const SampledLossOptions& options,
                       int num_threads, Scratch& scratch) {
   StepPlan<T> plan;
@@ -165,10 +165,10 @@ StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
   auto* classes = scratch.take<std::int64_t>(num_entries);
   auto* offsets = scratch.take<T>(num_entries);
   T* candidate_offsets = offsets + plan.num_labels;
-  read_entries(layer, Labels{examples.labels, true_counts},
+  read_entries(layer.biases, Labels{examples.labels, true_counts},
                options.log_q_correction == LogQCorrection::all, plan.num_labels, num_threads,
                classes, offsets);
-  read_entries(layer, Candidates{sampled.sampled_candidates, sampled.sampled_expected_count},
+  read_entries(layer.biases, Candidates{sampled.sampled_candidates, sampled.sampled_expected_count},
                options.log_q_correction != LogQCorrection::none, plan.num_sampled, num_threads,
                classes + plan.num_labels, candidate_offsets);
   plan.targets = make_targets(examples, scratch);
@@ -183,6 +183,9 @@ StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
 template struct StepPlan<float>;
 template struct StepPlan<double>;
 template StepPlan<float> make_plan(const OutputLayer<float>&, const Examples<float>&,
+                                   const SampledValuesView&, const SampledLossOptions&, int,
+                                   Scratch&);
+template StepPlan<float> make_plan(const OutputLayer<float, Bfloat16>&, const Examples<float>&,
                                    const SampledValuesView&, const SampledLossOptions&, int,
                                    Scratch&);
 template StepPlan<double> make_plan(const OutputLayer<double>&, const Examples<double>&,

@@ -44,8 +44,8 @@ struct StepPlan {
 
 /// Checks labels, candidates and the expected counts that the correction needs while it reads
 /// them.
-template <class T>
-StepPlan<T> make_plan(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W>
+StepPlan<T> make_plan(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                       const SampledValuesView& sampled, const SampledLossOptions& options,
                       int num_threads, Scratch& scratch);
 

@@ -8,23 +8,23 @@ namespace manyclass {
 
 namespace {
 
-template <class T>
-void check_state(const TrainedTable<T>& table, const char* name) {
+template <class W>
+void check_state(const TrainedTable<W>& table, const char* name) {
   require(static_cast<std::int64_t>(table.state.size()) == table.rows.num_shards(), "the state of ",
           name, " is for ", table.state.size(), " shards, ", name, " has ",
           table.rows.num_shards());
 }
 
 // The update of each shard by its part of the gradient.
-template <class T>
-void add_updates(const TrainedTable<T>& table, const IndexedSlices<T>& gradient,
+template <class W>
+void add_updates(const TrainedTable<W>& table, const IndexedSlices<ComputeType<W>>& gradient,
                  const std::string& name, std::vector<AnyRowUpdate>& updates) {
   const std::int64_t dim = table.rows.dim();
   for (std::size_t p = 0; p < table.state.size(); ++p) {
     const std::int64_t first = gradient.shard_begin[p];
     const std::int64_t size = gradient.shard_begin[p + 1] - first;
     const std::string place = table.state.size() == 1 ? name : name + "[" + std::to_string(p) + "]";
-    updates.push_back(RowUpdate<T>{table.rows.shard(static_cast<std::int64_t>(p)),
+    updates.push_back(RowUpdate<W>{table.rows.shard(static_cast<std::int64_t>(p)),
                                    table.state[p],
                                    {gradient.indices.data() + first, size},
                                    {gradient.values.data() + first * dim, size, dim, dim},
@@ -34,14 +34,14 @@ void add_updates(const TrainedTable<T>& table, const IndexedSlices<T>& gradient,
 
 }  // namespace
 
-template <class T>
-void sampled_softmax_train_step(const TrainedLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W>
+void sampled_softmax_train_step(const TrainedLayer<T, W>& layer, const Examples<T>& examples,
                                 const Candidates& candidates, const SampledLossOptions& options,
                                 const UpdateOptions& update, VectorView<const T> grad_loss,
                                 VectorView<T> loss, MatrixView<T> grad_inputs) {
   check_state(layer.weights, "weights");
   check_state(layer.biases, "biases");
-  const OutputLayer<T> current{layer.weights.rows, layer.biases.rows};
+  const OutputLayer<T, W> current{layer.weights.rows, layer.biases.rows};
   with_candidates(candidates, current, examples, grad_loss, [&](const SampledValuesView& sampled) {
     const auto gradients = sampled_softmax_loss_and_grad(current, examples, sampled, options,
                                                          grad_loss, loss, grad_inputs);
@@ -57,6 +57,11 @@ template void sampled_softmax_train_step(const TrainedLayer<float>&, const Examp
                                          const Candidates&, const SampledLossOptions&,
                                          const UpdateOptions&, VectorView<const float>,
                                          VectorView<float>, MatrixView<float>);
+template void sampled_softmax_train_step(const TrainedLayer<float, Bfloat16>&,
+                                         const Examples<float>&, const Candidates&,
+                                         const SampledLossOptions&, const UpdateOptions&,
+                                         VectorView<const float>, VectorView<float>,
+                                         MatrixView<float>);
 template void sampled_softmax_train_step(const TrainedLayer<double>&, const Examples<double>&,
                                          const Candidates&, const SampledLossOptions&,
                                          const UpdateOptions&, VectorView<const double>,

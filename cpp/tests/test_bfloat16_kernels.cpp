@@ -1,4 +1,5 @@
 // The kernels for bfloat16 on every instruction set that runs here against the plain reference.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -222,6 +223,29 @@ TEST_CASE("kernels for bfloat16 touch nothing beside their arrays") {
         kernel.axpy(kernel.dot(x.data(), y.data(), n), x.data(), y.data(), n);
         GuardedArray<Bfloat16Pair> both(Pairs(std::size_t(n + 1) / 2 * 2), guard);
         kernel.interleave(out.data(), out.data(), (n + 1) / 2, both.data());
+      }
+    }
+  });
+}
+
+TEST_CASE("every bfloat16 is widened as it is, in rows of every length and place") {
+  std::vector<Bfloat16> every(65536);
+  for (std::size_t i = 0; i < every.size(); ++i) every[i].bits = static_cast<std::uint16_t>(i);
+  const auto is_widened = [](float wide, Bfloat16 x) {
+    return std::bit_cast<std::uint32_t>(wide) == std::uint32_t{x.bits} << 16;
+  };
+  on_every_bfloat16_target([&](const Bfloat16Table& table) {
+    std::vector<float> wide(every.size());
+    table.widen(every.data(), std::int64_t(every.size()), wide.data());
+    REQUIRE(std::equal(wide.begin(), wide.end(), every.begin(), is_widened));
+    for (std::int64_t n = 0; n <= 70; ++n) {
+      const std::vector<Bfloat16> row(every.begin() + 16000, every.begin() + 16000 + n);
+      for (const Guard guard : {Guard::before, Guard::behind}) {
+        GuardedArray<Bfloat16> x(row, guard);
+        GuardedArray<float> out(std::vector<float>(std::size_t(n)), guard);
+        table.widen(x.data(), n, out.data());
+        const auto values = out.values();
+        REQUIRE(std::equal(values.begin(), values.end(), row.begin(), is_widened));
       }
     }
   });

@@ -173,6 +173,17 @@ TEST_CASE("training") {
           apply_row_updates(RowRule(Adagrad{}), {&update, 1}, 0.1, 1.0, threads);
           return Bytes();
         }));
+  check("a training step on rows of bfloat16", with_problem([](Problem& p) {
+          std::vector<Bfloat16> rows(classes * dim, Bfloat16{0x3c00});
+          const TrainedLayer<float> all = p.trained();
+          const TrainedLayer<float, Bfloat16> layer{
+              {RowsView<Bfloat16>({rows.data(), classes, dim, dim}), all.weights.state},
+              all.biases};
+          sampled_softmax_train_step(layer, p.examples(), given(), {.num_threads = threads},
+                                     {RowRule(Adagrad{}), 0.5, 1.0, PhiloxStream(Seed{5, 6})}, {},
+                                     p.loss_out(), p.inputs_out());
+          return p.outputs();
+        }));
   check("sums of rows", with_problem([](Problem& p) {
           const auto sums = sum_rows<float>({p.labels.data(), batch},
                                             {p.inputs.data(), batch, dim, dim}, classes, threads);

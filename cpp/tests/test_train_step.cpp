@@ -2,6 +2,9 @@
 // all its options.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <bit>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
 #include <vector>
@@ -147,4 +150,44 @@ TEST_CASE("A sample that is not kept is taken back, if the stream is still where
   CHECK(kept.sampled_candidates == expected.sampled_candidates);
   CHECK(t.sampler.stream() == other.sampler.stream());
   CHECK(t.sampler.weights() == other.sampler.weights());
+}
+
+TEST_CASE("Rows of bfloat16 are read as float32 and rounded by the words of the step") {
+  Training wide;  // whose numbers bfloat16 can hold
+  std::vector<Bfloat16> even, odd;
+  const auto narrow = [](float x) {
+    return Bfloat16{static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(x) >> 16)};
+  };
+  std::transform(wide.even.begin(), wide.even.end(), std::back_inserter(even), narrow);
+  std::transform(wide.odd.begin(), wide.odd.end(), std::back_inserter(odd), narrow);
+  Training stored;
+  const TrainedLayer<float> all = stored.layer();
+  const TrainedLayer<float, Bfloat16> layer{
+      {RowsView<Bfloat16>({{even.data(), 4, 2, 2}, {odd.data(), 3, 2, 2}}, PartitionStrategy::mod,
+                          "weights"),
+       all.weights.state},
+      all.biases};
+  const auto step = [&] {
+    sampled_softmax_train_step(layer, stored.examples(), CandidateDraw{stored.sampler, 4},
+                               stored.options, stored.update, {}, {stored.loss.data(), 3},
+                               {stored.grad_inputs.data(), 3, 2, 2});
+  };
+  CHECK_THROWS_WITH(step(),
+                    "weights[0]: variable has dtype bfloat16, rounding has no value; it must tell "
+                    "by which random words results are rounded");
+  CHECK(even[0].bits == narrow(wide.even[0]).bits);
+
+  stored.update.rounding.emplace(Seed{3, 4}, 9);
+  step();
+  wide.step(CandidateDraw{wide.sampler, 4});
+  CHECK(stored.loss == wide.loss);
+  CHECK(stored.grad_inputs == wide.grad_inputs);
+  CHECK(stored.even_state == wide.even_state);
+  CHECK(stored.biases == wide.biases);
+  for (std::size_t i = 0; i < even.size(); ++i) {
+    const auto low = std::bit_cast<std::uint32_t>(wide.even[i]) >> 16;
+    const bool needs_rounding = std::bit_cast<std::uint32_t>(wide.even[i]) % 65536 != 0;
+    const std::uint32_t ups = even[i].bits - low;
+    CHECK(ups <= (needs_rounding ? 1U : 0U));
+  }
 }

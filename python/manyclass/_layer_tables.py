@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, Table, as_table
-from manyclass._optimizer_state import memory_of
+from manyclass._optimizer_state import memory_of, state_dtype
 from manyclass._scalars import as_dtype
 from manyclass._targets import read_targets
 
@@ -21,20 +21,24 @@ def new_weights(num_classes: int, dim: int, dtype: DTypeLike, seed: tuple[int, i
     """Return uniform weights in ``[-1, 1) / sqrt(dim)``: logits of unit inputs are then small."""
     rng = np.random.default_rng(seed)
     weights = np.empty((num_classes, dim), dtype)
-    scale = weights.dtype.type(1.0 / math.sqrt(dim))
+    drawn_as = arithmetic_dtype(weights)
+    scale = drawn_as.type(1.0 / math.sqrt(dim))
     for first in range(0, num_classes, _ROWS_A_CALL):
         rows = weights[first : first + _ROWS_A_CALL]
-        rng.random(out=rows, dtype=weights.dtype.type)
-        rows *= 2 * scale
-        rows -= scale
+        drawn = rows if drawn_as == weights.dtype else np.empty(rows.shape, drawn_as)
+        rng.random(out=drawn, dtype=drawn_as.type)
+        drawn *= 2 * scale
+        drawn -= scale
+        if drawn is not rows:
+            rows[:] = drawn
     return weights
 
 
 def new_dtype(dtype: DTypeLike | None) -> np.dtype[Any]:
     """Return the dtype of new weights."""
     wanted = as_dtype(np.float32 if dtype is None else dtype, "dtype")
-    if wanted not in (np.float32, np.float64):
-        raise TypeError(f"dtype is {wanted}; it must be float32 or float64")
+    if wanted not in (np.float32, np.float64) and wanted.name != "bfloat16":
+        raise TypeError(f"dtype is {wanted}; it must be float32, float64 or bfloat16")
     return wanted
 
 
@@ -63,6 +67,11 @@ def dtype_of(table: Array | list[Array]) -> np.dtype[Any]:
     return shards_of(table)[0].dtype
 
 
+def arithmetic_dtype(table: Array | list[Array]) -> np.dtype[Any]:
+    """Return what rows are computed in, the dtype of biases and inputs: float32 for bfloat16."""
+    return state_dtype(shards_of(table)[0])
+
+
 def shards_of(table: Array | list[Array]) -> list[Array]:
     """Return the shards of a table; an array is one."""
     return table if isinstance(table, list) else [table]
@@ -72,10 +81,12 @@ def check_tables(
     weights: Array | list[Array], biases: Array | list[Array], dim: int, partition_strategy: str
 ) -> None:
     """Let the core look at dtypes, layouts and shards, by the loss of no examples."""
-    float64 = dtype_of(weights) == np.float64
-    nothing: ArrayLike = np.empty((0, dim), np.float64 if float64 else np.float32)
+    nothing: ArrayLike = np.empty((0, dim), arithmetic_dtype(weights))
     targets = read_targets(np.empty((0, 1), np.int64), num_true=1)
-    _core.full_softmax_loss(weights, biases, targets, nothing, partition_strategy, 1)
+    none = np.empty(0, np.int64), np.empty((0, 1)), np.empty(0)
+    _core.sampled_softmax_loss(
+        weights, biases, targets, nothing, none, True, False, "all", partition_strategy, 1
+    )
     memories = [memory_of(array) for array in shards_of(weights) + shards_of(biases) if array.size]
     if len(set(memories)) != len(memories):
         raise ValueError("weights or biases has the same array twice; a step would update it twice")

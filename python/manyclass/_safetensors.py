@@ -25,7 +25,9 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
     "I32": np.dtype("<i4"),
 }
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+# NumPy lacks it; the package ml_dtypes has it, and is asked only where it is met.
+_BFLOAT16 = "BF16"
+_NAMES = {dtype.name: name for name, dtype in _DTYPES.items()} | {"bfloat16": _BFLOAT16}
 _LENGTH_BYTES = 8
 _ALIGNMENT = 64  # of the first tensor; wider elements come first, so that all are aligned
 _BLOCK_BYTES = 2**20
@@ -39,7 +41,7 @@ def write_tensors(file: FileIO, tensors: Mapping[str, Array], metadata: Mapping[
     for name in names:
         begin, end = end, end + tensors[name].nbytes
         header[name] = {
-            "dtype": _NAMES[tensors[name].dtype],
+            "dtype": _NAMES[tensors[name].dtype.name],
             "shape": tensors[name].shape,
             "data_offsets": [begin, end],
         }
@@ -58,6 +60,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     ------
     ValueError
         If the file is no safetensors file, or is not whole.
+    ImportError
+        If it has tensors of bfloat16 and ``ml_dtypes`` is not there.
     """
     with path.open("rb") as file:
         size = file.seek(0, 2)
@@ -87,13 +91,25 @@ def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 
 
 def _place_of(entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
-    dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
+    name, shape = entry["dtype"], tuple(entry["shape"])
+    dtype = _bfloat16() if name == _BFLOAT16 else _DTYPES[name]
     begin, end = entry["data_offsets"]
     if not all(isinstance(number, int) and number >= 0 for number in (*shape, begin, end)):
         raise ValueError(f"shape {shape} or place [{begin}, {end}] has no whole numbers")
     if end - begin != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{dtype} of shape {list(shape)} is said to have {end - begin} bytes")
     return dtype, shape, begin, end
+
+
+def _bfloat16() -> np.dtype[Any]:
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise ImportError(
+            "tensors of bfloat16 need the package ml_dtypes: pip install 'manyclass[bfloat16]'"
+        ) from None
+    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return dtype
 
 
 def _write_rows(file: FileIO, array: Array) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from manyclass import _core
 from manyclass._arrays import Array, ArrayLike, Table, as_array
 from manyclass._compute_dtype import as_compute_dtype
-from manyclass._layer_tables import dtype_of, shards_of
+from manyclass._layer_tables import arithmetic_dtype, dtype_of, shards_of
 from manyclass._sampled_arguments import (
     GivenValues,
     LossOptions,
@@ -52,17 +52,19 @@ class SampledSoftmax(SavedLayer):
     optimizer : RowOptimizer, optional
         What `train_step` updates with, such as ``Adagrad(0.1)``. A layer without one evaluates
         and serves.
-    weights : array of float32 or float64, shape [num_classes, dim], or list of such, optional
+    weights : array of float32, float64 or bfloat16, shape [num_classes, dim], or list, optional
         Used, and trained, where it lies: an array, a memory map, or the shards of one table. By
-        default new ones are made, uniform in ``[-1, 1) / sqrt(dim)``.
+        default new ones are made, uniform in ``[-1, 1) / sqrt(dim)``. bfloat16
+        (``ml_dtypes.bfloat16``) takes half the memory; all else is float32 then, and optimizers
+        round updates stochastically.
     biases : array, shape [num_classes], or list of such, optional
-        Of the dtype of weights, used where it lies. New zeros by default.
+        Of the dtype of weights, float32 beside bfloat16; used where it lies. New zeros by default.
     remove_accidental_hits, log_q_correction, mask_repeats, label_smoothing, compute_dtype
         As in `sampled_softmax_loss`.
     partition_strategy : {"div", "mod"}
         How classes are spread over shards.
     dtype : numpy.dtype, optional
-        Of new weights: float32 if None.
+        Of new weights: float32 if None; ``ml_dtypes.bfloat16`` is possible.
     seed : int, pair of int, numpy.random.Generator, optional
         Of new weights and of the default sampler; fresh entropy if None.
 
@@ -108,7 +110,7 @@ class SampledSoftmax(SavedLayer):
         self.optimizer = optimizer
         # The core looks at options with the loss of no examples.
         none = np.empty(0, np.int64), np.empty((0, 1)), np.empty(0)
-        inputs = np.empty((0, self.dim), dtype_of(self.weights))
+        inputs = np.empty((0, self.dim), arithmetic_dtype(self.weights))
         self.loss(inputs, none[0], sampled_values=none)
 
     @property
@@ -148,7 +150,7 @@ class SampledSoftmax(SavedLayer):
         Parameters
         ----------
         inputs : array, shape [batch, dim]
-            Of the dtype of weights.
+            Of the dtype of weights, float32 beside bfloat16.
         labels : array of int64, shape [batch] or [batch, num_true], or RaggedLabels
             The true classes.
         label_weights : array of the shape of labels or, if they are ragged, of values, optional

@@ -69,9 +69,10 @@ def sampled_softmax_loss(
 
     Parameters
     ----------
-    weights : array of float32 or float64, shape [num_classes, dim], or list of such
+    weights : array of float32, float64 or bfloat16, shape [num_classes, dim], or list of such
         A row for each class, used where it lies: rows must be contiguous, their stride is free. A
-        list holds the shards of one table.
+        list holds the shards of one table. Rows of bfloat16 (``ml_dtypes.bfloat16``) are read as
+        float32; what is to be of the dtype of weights is float32 beside them.
     biases : array, shape [num_classes], or list of such
         Of the dtype of weights.
     labels : array of int64, shape [batch, num_true], or RaggedLabels

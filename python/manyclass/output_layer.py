@@ -10,10 +10,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from manyclass._arrays import Array, ArrayLike, IdArray, Table, as_array, as_ids
 from manyclass._layer_tables import (
+    arithmetic_dtype,
     as_biases_table,
     as_weights_table,
     check_tables,
-    dtype_of,
     new_dtype,
     new_weights,
     shards_of,
@@ -55,7 +55,7 @@ class OutputLayer:
             else as_weights_table(weights, self._num_classes, self._dim, dtype)
         )
         self._biases: Array | list[Array] = (
-            np.zeros(self._num_classes, dtype_of(self._weights))
+            np.zeros(self._num_classes, arithmetic_dtype(self._weights))
             if biases is None
             else as_biases_table(biases, self._num_classes)
         )

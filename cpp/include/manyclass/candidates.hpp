@@ -46,9 +46,9 @@ using TentativeSample = TentativeSampleOf<float>;
 
 /// Calls `step(values)` with the candidates. If they are drawn, shapes are checked before, and the
 /// sampler stays as it was if the step throws. Returns what was drawn, nothing of given ones.
-template <class T, class Step>
+template <class T, class W, class Step>
 std::optional<SampledValues> with_candidates(const Candidates& candidates,
-                                             const OutputLayer<T>& layer,
+                                             const OutputLayer<T, W>& layer,
                                              const Examples<T>& examples,
                                              VectorView<const T> grad_loss, Step step) {
   const auto* draw = std::get_if<CandidateDraw>(&candidates);

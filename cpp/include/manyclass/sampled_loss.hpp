@@ -119,19 +119,21 @@ void check_options(const SampledLossOptions& options);
 /// no term and has no share. An example without labels, or whose weights are all 0, has no target:
 /// its loss and its gradient are 0.
 ///
+/// Rows of Bfloat16 are read as the float32 that they are; the gradients are float32.
+///
 /// Throws std::invalid_argument, before anything is written, if shapes disagree, options
 /// contradict each other, a label or candidate lies outside [0, num_classes), an expected count
 /// that is needed is not above zero and finite, or bfloat16 is asked for with other arrays than
 /// float's.
-template <class T>
-void sampled_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W = T>
+void sampled_softmax_loss(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                           const SampledValuesView& sampled, const SampledLossOptions& options,
                           VectorView<T> loss);
 
 /// The loss and the gradients of sum_i grad_loss[i] * loss[i]; a null `grad_loss` is all ones.
 /// `grad_inputs` is [batch, dim].
-template <class T>
-SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T>& layer,
+template <class T, class W = T>
+SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T, W>& layer,
                                                   const Examples<T>& examples,
                                                   const SampledValuesView& sampled,
                                                   const SampledLossOptions& options,
@@ -142,13 +144,13 @@ SampledGradients<T> sampled_softmax_loss_and_grad(const OutputLayer<T>& layer,
 /// the target is that of Examples for a true logit and 0 for a sampled one (tf.nn.nce_loss): the
 /// logistic loss of telling true classes from sampled ones. Targets must lie in [0, 1]; there is no
 /// label smoothing, which would bound the odds that are to be learned: both are refused, as above.
-template <class T>
-void nce_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W = T>
+void nce_loss(const OutputLayer<T, W>& layer, const Examples<T>& examples,
               const SampledValuesView& sampled, const SampledLossOptions& options,
               VectorView<T> loss);
 
-template <class T>
-SampledGradients<T> nce_loss_and_grad(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W = T>
+SampledGradients<T> nce_loss_and_grad(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                                       const SampledValuesView& sampled,
                                       const SampledLossOptions& options,
                                       VectorView<const T> grad_loss, VectorView<T> loss,

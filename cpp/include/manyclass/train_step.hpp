@@ -20,9 +20,9 @@ struct TrainedTable {
   std::vector<std::array<MatrixView<ComputeType<T>>, most_state_tables>> state;
 };
 
-template <class T>
+template <class T, class W = T>
 struct TrainedLayer {
-  TrainedTable<T> weights;
+  TrainedTable<W> weights;
   TrainedTable<T> biases;  // a table of one column
 };
 
@@ -40,8 +40,8 @@ struct UpdateOptions {
 ///
 /// `loss` and `grad_inputs` are those before the update. Throws as these functions; the layer, its
 /// state and the sampler are then as they were.
-template <class T>
-void sampled_softmax_train_step(const TrainedLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W = T>
+void sampled_softmax_train_step(const TrainedLayer<T, W>& layer, const Examples<T>& examples,
                                 const Candidates& candidates, const SampledLossOptions& options,
                                 const UpdateOptions& update, VectorView<const T> grad_loss,
                                 VectorView<T> loss, MatrixView<T> grad_inputs);

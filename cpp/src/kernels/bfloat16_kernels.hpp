@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "manyclass/bfloat16.hpp"
+
 namespace manyclass::kernels {
 
 /// Two bfloat16 that a product adds up together: element 2 p of a sum is the lower half.
@@ -46,6 +48,9 @@ struct Bfloat16Table {
   float (*dot)(const float* x, const float* y, std::int64_t n);
   /// y[i] += alpha * x[i], alpha and x rounded.
   void (*axpy)(float alpha, const float* x, float* y, std::int64_t n);
+
+  /// out[i] = x[i], every number as it is.
+  void (*widen)(const Bfloat16* x, std::int64_t n, float* out);
 };
 
 /// The table chosen for this process.

@@ -131,7 +131,28 @@ void axpy_rounded(float alpha, const float* x, float* y, std::int64_t n) {
   for (; i < n; ++i) y[i] += factor * rounded(x[i]);
 }
 
+void widen(const Bfloat16* x, std::int64_t n, float* out) {
+  using AnyRounded __attribute__((vector_size(MANYCLASS_VECTOR_BYTES / 2), aligned(2), may_alias)) =
+      std::uint16_t;  // rows may begin at any element
+  constexpr std::int64_t w = width<float>;
+  std::int64_t i = 0;
+  for (; i + w <= n; i += w) {
+    const Rounded halves = *reinterpret_cast<const AnyRounded*>(x + i);
+    store(out + i, (Vector<float>)(__builtin_convertvector(halves, PairBits) << 16));
+  }
+  for (; i < n; ++i) {
+    out[i] = __builtin_bit_cast(float, static_cast<std::uint32_t>(x[i].bits) << 16);
+  }
+}
+
 constexpr Bfloat16Table make_bfloat16_table() {
-  return {multiply_pairs,          multiply_pairs_to_rows, round_row,   interleave,
-          transpose<Bfloat16Pair>, round_two_rows,         dot_rounded, axpy_rounded};
+  return {multiply_pairs,
+          multiply_pairs_to_rows,
+          round_row,
+          interleave,
+          transpose<Bfloat16Pair>,
+          round_two_rows,
+          dot_rounded,
+          axpy_rounded,
+          widen};
 }

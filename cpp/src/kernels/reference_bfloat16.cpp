@@ -108,9 +108,13 @@ void axpy(float alpha, const float* x, float* y, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] += rounded(alpha) * rounded(x[i]);
 }
 
+void widen(const Bfloat16* x, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = from_bits(x[i].bits);
+}
+
 }  // namespace
 
-const Bfloat16Table reference_bfloat16 = {multiply,  multiply_to_rows, round, interleave,
-                                          transpose, round_two_rows,   dot,   axpy};
+const Bfloat16Table reference_bfloat16 = {
+    multiply, multiply_to_rows, round, interleave, transpose, round_two_rows, dot, axpy, widen};
 
 }  // namespace manyclass::kernels
