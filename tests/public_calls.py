@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 import manyclass as mc
@@ -26,6 +27,10 @@ class Call(NamedTuple):
 
 def _numbers(*shape: int) -> np.ndarray:
     return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+
+
+def _stored(*shape: int) -> np.ndarray:
+    return _numbers(*shape).astype(ml_dtypes.bfloat16)
 
 
 def _labels() -> np.ndarray:
@@ -105,7 +110,9 @@ def _losses() -> Iterator[tuple[str, Call]]:
     yield "full_softmax_loss_estimate", Call(mc.full_softmax_loss_estimate, estimate)
     for name in ("sampled_softmax_loss", "nce_loss"):
         loss, both = getattr(mc, name), getattr(mc, f"{name}_and_grad")
-        for kind, more in (("", {}), (": given", _given()), (": ragged", _ragged())):
+        kinds = {"": {}, ": given": _given(), ": ragged": _ragged()}
+        kinds[": bfloat16"] = {"weights": _stored(N, DIM)}
+        for kind, more in kinds.items():
             arguments = _sampled(**more)
             if kind == ": ragged":
                 arguments["label_weights"] = None
@@ -227,6 +234,8 @@ def _optimizers() -> Iterator[tuple[str, Call]]:
 
         one = {"variable": variable, "slices": slices, "num_threads": 1}
         yield f"{name}.apply", Call(optimizer.apply, one, ("variable",), state)
+        stored = one | {"variable": _stored(N, DIM)}
+        yield f"{name}.apply: bfloat16", Call(optimizer.apply, stored, ("variable",), state)
         several = {"pairs": [(variable, slices)], "num_threads": 1}
         yield f"{name}.step", Call(optimizer.step, several, ("pairs",), state)
         kept = {"state": optimizer.state_dict([variable]), "variables": [variable], "copy": True}
@@ -270,6 +279,16 @@ def _layers(directory: Path) -> Iterator[tuple[str, Call]]:
         "save": {"path": str(directory / "none" / "saved")},
     }.items():
         yield f"SampledSoftmax.{method}", Call(getattr(layer, method), arguments, (), state)
+
+    stored = mc.SampledSoftmax(**options, optimizer=mc.SGD(0.1), weights=_stored(N, DIM))
+
+    def stored_state() -> Any:
+        return stored.weights.copy(), stored.biases.copy(), stored.sampler.state_dict()
+
+    yield (
+        "SampledSoftmax.train_step: bfloat16",
+        Call(stored.train_step, sampled | GRAD, (), stored_state),
+    )
 
 
 def public_calls(directory: Path) -> dict[str, Call]:

@@ -20,6 +20,7 @@ struct TrainedTable {
   std::vector<std::array<MatrixView<ComputeType<T>>, most_state_tables>> state;
 };
 
+/// Rows of weights may be Bfloat16 where all else is float.
 template <class T, class W = T>
 struct TrainedLayer {
   TrainedTable<W> weights;
@@ -31,7 +32,7 @@ struct UpdateOptions {
   RowRule rule;
   double learning_rate;
   std::optional<double> clip_norm{};       // of weights' and biases' gradients together
-  std::optional<PhiloxStream> rounding{};  // as `apply_row_updates` takes it
+  std::optional<PhiloxStream> rounding{};  // of rows of Bfloat16, as `apply_row_updates` takes it
 };
 
 /// Draws candidates if they are to be drawn, computes the sampled softmax loss and its gradients,
