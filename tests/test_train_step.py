@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -299,12 +298,6 @@ def test_candidates_that_do_not_fit_are_refused(values: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         layer.train_step(INPUTS, LABELS, sampled_values=values)
     assert snapshot(layer) == before
-
-
-def test_bfloat16_weights_are_refused_by_name() -> None:
-    weights = np.zeros((NUM_CLASSES, DIM), ml_dtypes.bfloat16)
-    with pytest.raises(TypeError, match="weights has dtype bfloat16; it must be float32 or"):
-        make_layer(weights=weights)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")

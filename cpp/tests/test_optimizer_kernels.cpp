@@ -203,7 +203,7 @@ TEST_CASE("bfloat16 rows are rounded up where their random bits carry") {
   const std::uint64_t key = 0xfedcba9876543210U, row = (std::uint64_t{7} << 32) + 5;
   const std::uint64_t first_block = (std::uint64_t{2} << 32) + 1;
   on_every_optimizer([&](const OptimizerTables& tables) {
-    for (const std::int64_t n : {1, 7, 8, 9, 31, 63, 64, 65, 127, 200, 1031}) {
+    for (const std::int64_t n : {1, 7, 8, 9, 31, 64, 65, 200, 255, 256, 257, 1031}) {
       auto x = reals<float>(std::size_t(n), -4, 4, 3);  // what the update gives, exactly
       x[0] = -std::numeric_limits<float>::max();        // beyond the largest bfloat16
       std::vector<float> g;

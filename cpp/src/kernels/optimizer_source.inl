@@ -9,7 +9,7 @@ using LooseHalves __attribute__((vector_size(MANYCLASS_VECTOR_BYTES / 2), aligne
 using FloatBits __attribute__((vector_size(MANYCLASS_VECTOR_BYTES))) = std::uint32_t;
 
 // Elements whose random words are made together: whole vectors of every length.
-constexpr std::int64_t elements_together = 64;
+constexpr std::int64_t elements_together = 256;
 
 // Part of a row, and 16 random bits for each element whose number is the same modulo
 // elements_together.
