@@ -72,7 +72,7 @@ def test_a_step_is_float32s_rounded_by_the_bits_of_seed_and_step(
     rng = np.random.default_rng(1)
     variable = variable_of(rng.standard_normal(shape))
     optimizer, twin = case.make(seed=SEED), case.make()
-    optimizer.iterations = 2**33
+    optimizer.iterations = np.int64(2**33)
     single = np.empty(shape, np.float32)
     for step in range(3):
         single[:] = expected = variable.astype(np.float32)
@@ -203,6 +203,15 @@ def test_training_goes_on_with_the_same_bits(case: OptimizerCase) -> None:
         again = start.copy()
         train(twin, again, range(8))
         assert_same_bits(again, through)
+
+
+def test_steps_are_whole() -> None:
+    variable, optimizer = variable_of(np.ones(SHAPE)), mc.SGD(0.5)
+    slices = random_slices(np.random.default_rng(1), SHAPE, np.float32, 2)
+    optimizer.iterations = 1.5  # type: ignore[assignment]
+    with pytest.raises(TypeError, match=r"iterations is 1\.5; it must be an integer"):
+        optimizer.apply(variable, slices)
+    assert (variable == 1).all()
 
 
 def test_a_saved_seed_survives_numpy(tmp_path: Path) -> None:

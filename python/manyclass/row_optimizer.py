@@ -60,7 +60,7 @@ class RowOptimizer(ABC):
     clip_norm : float or None
         May be changed between steps.
     iterations : int
-        Steps taken: what a schedule is called with. May be set.
+        Steps taken: what a schedule is called with, and what rounding depends on. May be set.
     """
 
     def __init__(
@@ -301,7 +301,7 @@ class RowOptimizer(ABC):
             "iterations": self.iterations + 1,
             "_states": self._states.with_states(variables, states),
         }
-        rounding = (*self._seed, self.iterations % 2**64)
+        rounding = (*self._seed, as_integer(self.iterations, "iterations") % 2**64)
         count = partial(self.__dict__.update, after)
         return apply(rule, arrays, rate, self._clip_norm, rounding, count)
 

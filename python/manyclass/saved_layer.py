@@ -70,9 +70,9 @@ class SavedLayer(OutputLayer):
             Of the kind that was saved, and made alike: it continues where that one stood. By
             default it is made anew.
         optimizer : RowOptimizer, optional
-            Of the kind that was saved: it takes over the state and the number of steps, and keeps
-            its own hyperparameters. Needed if the learning rate was a schedule. By default it is
-            made anew.
+            Of the kind that was saved: it takes over the state, the number of steps and the seed,
+            and keeps its own hyperparameters. Needed if the learning rate was a schedule. By
+            default it is made anew.
 
         Returns
         -------
