@@ -64,7 +64,7 @@ void check_arguments(const OutputLayer<float>& layer, const QuantizedRows& quant
 }  // namespace
 
 std::int64_t default_num_reranked(std::int64_t k, std::int64_t num_classes) {
-  return std::min(num_classes, std::max<std::int64_t>(k, 1) * 4 + 24);
+  return std::min(num_classes, 2 * std::max<std::int64_t>(k, 1) + 16);
 }
 
 void quantized_top_k(const OutputLayer<float>& layer, const QuantizedRows& quantized,

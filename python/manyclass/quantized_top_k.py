@@ -120,7 +120,7 @@ class QuantizedTopK:
             From 1 to the number of classes.
         num_reranked : int, optional
             How many candidates are scored exactly, from ``k`` to the number of classes, with which
-            the answer is `top_k`'s. By default ``4 * k + 24``.
+            the answer is `top_k`'s. By default ``2 * k + 16``.
         excluded : array of int64, shape [batch, m], or RaggedLabels, optional
             Classes that each example is not answered, as in `top_k`.
         num_threads : int, optional
