@@ -66,6 +66,11 @@ def _losses() -> Iterator[tuple[str, Call]]:
             yield f"{name}_and_grad{kind}", Call(both, arguments | GRAD, state=state)
     yield "top_k", Call(mc.top_k, top_k_problem())
     yield "top_k: shards", Call(mc.top_k, top_k_problem(weights=[numbers(6, DIM), numbers(6, DIM)]))
+    quantized = mc.QuantizedTopK(**layer_arrays())
+    yield "QuantizedTopK", Call(mc.QuantizedTopK, layer_arrays() | {"partition_strategy": "div"})
+    asked = {"inputs": numbers(BATCH, DIM), "k": 3, "num_reranked": 5, "excluded": label_ids()}
+    yield "QuantizedTopK.top_k", Call(quantized.top_k, asked | {"num_threads": 1})
+    yield "QuantizedTopK.refresh", Call(quantized.refresh, {"ids": np.array([1, 3])})
     ranks = np.array([[1], [5], [2]])
     for name in ("top_k_accuracy", "recall_at_k", "ndcg_at_k"):
         yield name, Call(getattr(mc, name), {"ranks": ranks, "k": 2})
@@ -222,6 +227,7 @@ def _layers(directory: Path) -> Iterator[tuple[str, Call]]:
         "label_ranks": batch,
         "evaluate": batch | {"k": (1, 2)},
         "top_k": {"inputs": batch["inputs"], "k": 3, "excluded": label_ids()},
+        "quantized": {"num_threads": 1},
         "restore": {"path": str(path)},
         "load": {"path": str(path), "mmap": False, "sampler": None, "optimizer": None},
         "save": {"path": str(directory / "none" / "saved")},
