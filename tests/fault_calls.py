@@ -123,6 +123,11 @@ def best(num_threads: int) -> bytes:
     return bytes_of(mc.top_k(WEIGHTS, BIASES, INPUTS, 10, **options))
 
 
+def best_quantized(num_threads: int) -> bytes:
+    quantized = mc.QuantizedTopK(WEIGHTS, BIASES, num_threads=num_threads)
+    return bytes_of(quantized.top_k(INPUTS, 10, excluded=LABELS, num_threads=num_threads))
+
+
 def read_shared_layer(num_threads: int) -> bytes:
     scores = SHARED_LAYER.evaluate(INPUTS, LABELS, num_threads=num_threads)
     answers = SHARED_LAYER.top_k(INPUTS, 5, num_threads=num_threads)
@@ -146,6 +151,7 @@ CALLS: dict[str, Callable[[int], bytes]] = {
         for function in (mc.full_softmax_loss, mc.full_softmax_loss_and_grad, mc.label_ranks)
     },
     "top_k": best,
+    "QuantizedTopK": best_quantized,
     "train_step": train,
     "a layer that all read": read_shared_layer,
     "a table that is built and updated": lambda _: build_and_update(),

@@ -6,97 +6,40 @@ import inspect
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 import manyclass as mc
-
-N, DIM, BATCH, NUM_TRUE = 12, 3, 4, 2
-
-
-class Call(NamedTuple):
-    """A function, good arguments, those that it may write into, and what no refusal may change."""
-
-    function: Callable[..., Any]
-    arguments: dict[str, Any]
-    written: tuple[str, ...] = ()
-    state: Callable[[], Any] = lambda: None
-
-
-def _numbers(*shape: int) -> np.ndarray:
-    return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
-
-
-def _stored(*shape: int) -> np.ndarray:
-    return _numbers(*shape).astype(ml_dtypes.bfloat16)
-
-
-def _labels() -> np.ndarray:
-    return np.random.default_rng(2).integers(0, N, (BATCH, NUM_TRUE))
-
-
-def _layer() -> dict[str, Any]:
-    return {"weights": _numbers(N, DIM), "biases": _numbers(N)}
-
-
-def _problem(**more: Any) -> dict[str, Any]:
-    common: dict[str, Any] = {
-        "labels": _labels(),
-        "inputs": _numbers(BATCH, DIM),
-        "num_true": NUM_TRUE,
-        "partition_strategy": "div",
-        "num_threads": 1,
-    }
-    return _layer() | common | more
-
-
-def _targets() -> dict[str, Any]:
-    weights = np.full((BATCH, NUM_TRUE), 0.5, np.float32)
-    return {"label_weights": weights, "label_smoothing": 0.0}
-
-
-def _ragged() -> dict[str, Any]:
-    labels = mc.RaggedLabels(np.array([1, 2, 3, 1, 0]), np.array([0, 2, 2, 4, 5]))
-    return {"labels": labels, "num_true": 1}
-
-
-def _sampled(**more: Any) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "num_sampled": 5,
-        "num_classes": N,
-        "seed": 1,
-        "sampler": mc.UniformSampler(N, seed=1),
-        "remove_accidental_hits": True,
-        "mask_repeats": False,
-        "log_q_correction": "all",
-    }
-    return _problem(**options, label_weights=_targets()["label_weights"]) | more
-
-
-def _given() -> dict[str, Any]:
-    values = mc.UniformSampler(N, seed=1).sample(_labels(), 5)
-    return {"sampled_values": values, "sampler": None, "seed": None}
-
-
-def _best(**more: Any) -> dict[str, Any]:
-    common = {"inputs": _numbers(BATCH, DIM), "k": 3, "partition_strategy": "div"}
-    return _layer() | common | {"excluded": _labels(), "log_probabilities": True} | more
-
-
-GRAD = {"grad_loss": np.ones(BATCH, np.float32)}
+from good_arguments import (
+    BATCH,
+    DIM,
+    GRAD,
+    NUM_TRUE,
+    Call,
+    N,
+    bfloat16_numbers,
+    given_candidates,
+    label_ids,
+    label_targets,
+    layer_arrays,
+    numbers,
+    problem,
+    ragged_labels,
+    sampled_problem,
+    top_k_problem,
+)
 
 
 def _losses() -> Iterator[tuple[str, Call]]:
     for name in ("full_softmax_loss", "full_softmax_loss_and_ranks"):
-        yield name, Call(getattr(mc, name), _problem(**_targets()))
-        yield f"{name}: ragged", Call(getattr(mc, name), _problem(**_ragged()))
+        yield name, Call(getattr(mc, name), problem(**label_targets()))
+        yield f"{name}: ragged", Call(getattr(mc, name), problem(**ragged_labels()))
     for name in ("label_ranks", "evaluate"):
-        yield name, Call(getattr(mc, name), _problem())
-        yield f"{name}: ragged", Call(getattr(mc, name), _problem(**_ragged()))
-    out = mc.Gradients(_numbers(N, DIM), _numbers(N), _numbers(BATCH, DIM))
-    arguments = _problem(**_targets(), **GRAD)
+        yield name, Call(getattr(mc, name), problem())
+        yield f"{name}: ragged", Call(getattr(mc, name), problem(**ragged_labels()))
+    out = mc.Gradients(numbers(N, DIM), numbers(N), numbers(BATCH, DIM))
+    arguments = problem(**label_targets(), **GRAD)
     yield "full_softmax_loss_and_grad", Call(mc.full_softmax_loss_and_grad, arguments)
     yield (
         "full_softmax_loss_and_grad: out",
@@ -106,22 +49,27 @@ def _losses() -> Iterator[tuple[str, Call]]:
         "FullSoftmaxGradient",
         Call(lambda **a: list(mc.FullSoftmaxGradient(**a)), arguments | {"rows_at_once": 5}),
     )
-    estimate = _problem(num_sampled=32, num_classes=N, seed=1, sampler=None)
+    estimate = problem(num_sampled=32, num_classes=N, seed=1, sampler=None)
     yield "full_softmax_loss_estimate", Call(mc.full_softmax_loss_estimate, estimate)
     for name in ("sampled_softmax_loss", "nce_loss"):
         loss, both = getattr(mc, name), getattr(mc, f"{name}_and_grad")
-        kinds = {"": {}, ": given": _given(), ": ragged": _ragged()}
-        kinds[": bfloat16"] = {"weights": _stored(N, DIM)}
+        kinds = {"": {}, ": given": given_candidates(), ": ragged": ragged_labels()}
+        kinds[": bfloat16"] = {"weights": bfloat16_numbers(N, DIM)}
         for kind, more in kinds.items():
-            arguments = _sampled(**more)
+            arguments = sampled_problem(**more)
             if kind == ": ragged":
                 arguments["label_weights"] = None
             sampler = arguments["sampler"]
             state = sampler.state_dict if sampler else (lambda: None)
             yield name + kind, Call(loss, arguments, state=state)
             yield f"{name}_and_grad{kind}", Call(both, arguments | GRAD, state=state)
-    yield "top_k", Call(mc.top_k, _best())
-    yield "top_k: shards", Call(mc.top_k, _best(weights=[_numbers(6, DIM), _numbers(6, DIM)]))
+    yield "top_k", Call(mc.top_k, top_k_problem())
+    yield "top_k: shards", Call(mc.top_k, top_k_problem(weights=[numbers(6, DIM), numbers(6, DIM)]))
+    quantized = mc.QuantizedTopK(**layer_arrays())
+    yield "QuantizedTopK", Call(mc.QuantizedTopK, layer_arrays() | {"partition_strategy": "div"})
+    asked = {"inputs": numbers(BATCH, DIM), "k": 3, "num_reranked": 5, "excluded": label_ids()}
+    yield "QuantizedTopK.top_k", Call(quantized.top_k, asked | {"num_threads": 1})
+    yield "QuantizedTopK.refresh", Call(quantized.refresh, {"ids": np.array([1, 3])})
     ranks = np.array([[1], [5], [2]])
     for name in ("top_k_accuracy", "recall_at_k", "ndcg_at_k"):
         yield name, Call(getattr(mc, name), {"ranks": ranks, "k": 2})
@@ -148,9 +96,14 @@ def _samplers() -> Iterator[tuple[str, Call]]:
     for name, make in SAMPLERS.items():
         for method, arguments in {
             # Unique ones: of others, any number up to 2^31 - 1 may be asked for.
-            "sample": {"true_classes": _labels(), "num_sampled": 5, "seed": 1, "dtype": "float32"},
+            "sample": {
+                "true_classes": label_ids(),
+                "num_sampled": 5,
+                "seed": 1,
+                "dtype": "float32",
+            },
             "draw": {"size": 5, "seed": (1, 2)},
-            "probability": {"ids": _labels()},
+            "probability": {"ids": label_ids()},
             "load_state_dict": {"state": make().state_dict()},
         }.items():
             sampler = make()
@@ -175,10 +128,10 @@ def _samplers() -> Iterator[tuple[str, Call]]:
     yield "StreamingFrequencies", Call(mc.StreamingFrequencies, begin)
     for kind, half_life in (("", 10.0), (": no half_life", None)):
         kept = mc.StreamingFrequencies(N, half_life=half_life)
-        kept.update(_labels())
+        kept.update(label_ids())
         for method, arguments in {
-            "update": {"labels": _labels()},
-            "probability": {"ids": _labels()},
+            "update": {"labels": label_ids()},
+            "probability": {"ids": label_ids()},
             "load_state_dict": {"state": kept.state_dict()},
         }.items():
             name = f"StreamingFrequencies.{method}{kind}"
@@ -186,12 +139,12 @@ def _samplers() -> Iterator[tuple[str, Call]]:
     yield "InBatchSampler", Call(mc.InBatchSampler, {"frequencies": counts})
     frequencies = mc.StreamingFrequencies(N)
     batch = mc.InBatchSampler(frequencies)
-    true = {"true_classes": _labels(), "update": True}
+    true = {"true_classes": label_ids(), "update": True}
     yield "InBatchSampler.sample", Call(batch.sample, true, (), frequencies.state_dict)
 
 
 def _candidate_samplers() -> Iterator[tuple[str, Call]]:
-    common = {"true_classes": _labels(), "num_true": NUM_TRUE, "num_sampled": 5, "unique": True}
+    common = {"true_classes": label_ids(), "num_true": NUM_TRUE, "num_sampled": 5, "unique": True}
     common |= {"seed": 1, "dtype": "float32"}
     for name in ("uniform", "log_uniform", "learned_unigram"):
         function = getattr(mc, f"{name}_candidate_sampler")
@@ -200,16 +153,16 @@ def _candidate_samplers() -> Iterator[tuple[str, Call]]:
     fixed = common | {"range_max": N, "unigrams": np.arange(1.0, N + 1)}
     fixed |= {key: value for key, value in COUNTS.items() if key != "seed"}
     yield "fixed_unigram_candidate_sampler", Call(mc.fixed_unigram_candidate_sampler, fixed)
-    hits = {"true_classes": _labels(), "sampled_candidates": np.arange(5), "num_true": NUM_TRUE}
+    hits = {"true_classes": label_ids(), "sampled_candidates": np.arange(5), "num_true": NUM_TRUE}
     yield "compute_accidental_hits", Call(mc.compute_accidental_hits, hits)
 
 
 def _streams() -> Iterator[tuple[str, Call]]:
-    walk = {"labels": [_labels(), _labels()], "num_classes": N, "max_candidates": 5}
+    walk = {"labels": [label_ids(), label_ids()], "num_classes": N, "max_candidates": 5}
     yield "VocabularyPartitions", Call(lambda **a: list(mc.VocabularyPartitions(**a)), walk)
     partition = mc.VocabularyPartition(0, BATCH, np.arange(N))
     name = "VocabularyPartition.sampled_values"
-    yield name, Call(partition.sampled_values, {"labels": _labels()})
+    yield name, Call(partition.sampled_values, {"labels": label_ids()})
 
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -221,11 +174,11 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 
 
 def _optimizers() -> Iterator[tuple[str, Call]]:
-    slices = mc.IndexedSlices(_numbers(2, DIM), np.array([1, 3]), (N, DIM))
+    slices = mc.IndexedSlices(numbers(2, DIM), np.array([1, 3]), (N, DIM))
     for name, options in OPTIMIZERS.items():
         rate = {"learning_rate": 0.1, "weight_decay": 0.01, "clip_norm": 1.0, "seed": 1}
         yield name, Call(getattr(mc, name), rate | options)
-        variable = _numbers(N, DIM)
+        variable = numbers(N, DIM)
         optimizer = getattr(mc, name)(0.1, **options)
         optimizer.apply(variable, slices)
 
@@ -234,7 +187,7 @@ def _optimizers() -> Iterator[tuple[str, Call]]:
 
         one = {"variable": variable, "slices": slices, "num_threads": 1}
         yield f"{name}.apply", Call(optimizer.apply, one, ("variable",), state)
-        stored = one | {"variable": _stored(N, DIM)}
+        stored = one | {"variable": bfloat16_numbers(N, DIM)}
         yield f"{name}.apply: bfloat16", Call(optimizer.apply, stored, ("variable",), state)
         several = {"pairs": [(variable, slices)], "num_threads": 1}
         yield f"{name}.step", Call(optimizer.step, several, ("pairs",), state)
@@ -244,7 +197,7 @@ def _optimizers() -> Iterator[tuple[str, Call]]:
         yield f"{name}.state", Call(optimizer.state, {"variable": variable}, (), state)
         if hasattr(optimizer, "accumulator"):
             yield f"{name}.accumulator", Call(optimizer.accumulator, {"variable": variable})
-    rows = {"values": _numbers(3, DIM), "indices": np.array([3, 1, 3]), "dense_shape": (N, DIM)}
+    rows = {"values": numbers(3, DIM), "indices": np.array([3, 1, 3]), "dense_shape": (N, DIM)}
     yield "IndexedSlices.from_rows", Call(mc.IndexedSlices.from_rows, rows)
     fields = {**slices._asdict()}
     yield "IndexedSlices.to_dense", Call(lambda **a: mc.IndexedSlices(**a).to_dense(), fields)
@@ -254,7 +207,8 @@ def _layers(directory: Path) -> Iterator[tuple[str, Call]]:
     options: dict[str, Any] = {"num_classes": N, "dim": DIM, "num_sampled": 5, "seed": 1}
     more = {"sampler": mc.UniformSampler(N), "optimizer": mc.SGD(0.1), "dtype": "float32"}
     more |= {"log_q_correction": "all", "partition_strategy": "div", "label_smoothing": 0.0}
-    made = options | _layer() | more
+    more |= {"compute_dtype": "bfloat16"}
+    made = options | layer_arrays() | more
     yield "SampledSoftmax", Call(mc.SampledSoftmax, made)
     layer = mc.SampledSoftmax(**options, optimizer=mc.SGD(0.1))
     path = directory / "layer.safetensors"
@@ -263,9 +217,9 @@ def _layers(directory: Path) -> Iterator[tuple[str, Call]]:
     def state() -> Any:
         return layer.weights.copy(), layer.biases.copy(), layer.sampler.state_dict()
 
-    batch: dict[str, Any] = {"inputs": _numbers(BATCH, DIM), "labels": _labels(), "num_threads": 1}
-    weighted = batch | {"label_weights": _targets()["label_weights"]}
-    sampled = weighted | {"sampled_values": _given()["sampled_values"]}
+    batch: dict[str, Any] = {"inputs": numbers(BATCH, DIM), "labels": label_ids(), "num_threads": 1}
+    weighted = batch | {"label_weights": label_targets()["label_weights"]}
+    sampled = weighted | {"sampled_values": given_candidates()["sampled_values"]}
     for method, arguments in {
         "loss": weighted,
         "loss_and_grad": sampled | GRAD,
@@ -273,14 +227,15 @@ def _layers(directory: Path) -> Iterator[tuple[str, Call]]:
         "full_loss": weighted,
         "label_ranks": batch,
         "evaluate": batch | {"k": (1, 2)},
-        "top_k": {"inputs": batch["inputs"], "k": 3, "excluded": _labels()},
+        "top_k": {"inputs": batch["inputs"], "k": 3, "excluded": label_ids()},
+        "quantized": {"num_threads": 1},
         "restore": {"path": str(path)},
         "load": {"path": str(path), "mmap": False, "sampler": None, "optimizer": None},
         "save": {"path": str(directory / "none" / "saved")},
     }.items():
         yield f"SampledSoftmax.{method}", Call(getattr(layer, method), arguments, (), state)
 
-    stored = mc.SampledSoftmax(**options, optimizer=mc.SGD(0.1), weights=_stored(N, DIM))
+    stored = mc.SampledSoftmax(**options, optimizer=mc.SGD(0.1), weights=bfloat16_numbers(N, DIM))
 
     def stored_state() -> Any:
         return stored.weights.copy(), stored.biases.copy(), stored.sampler.state_dict()

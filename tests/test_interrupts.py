@@ -69,6 +69,9 @@ LONG_WORK = {
         )
     },
     "top_k": FULL.replace("true, many", "many, 10").format(function="top_k"),
+    "QuantizedTopK": FULL.format(function="QuantizedTopK(table, biases).top_k").replace(
+        "top_k(table, biases, true, many", "top_k(many, 10"
+    ),
     **{
         name: SAMPLED.format(function=name)
         for name in (

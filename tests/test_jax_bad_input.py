@@ -95,6 +95,16 @@ CASES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ValueError,
         "num_true is 2; ragged labels have no fixed number: leave it at 1",
     ),
+    "batches": (
+        {"inputs": jnp.zeros((7, 7))},
+        ValueError,
+        "labels has 8 rows, inputs has 7; both must have one for each example",
+    ),
+    "numbers beyond 32 bits": (
+        {"labels": np.full((8, 1), 2**32)},
+        ValueError,
+        "labels holds 4294967296, which JAX takes only after",
+    ),
 }
 # What only the running function can see.
 LATE: dict[str, tuple[dict[str, Any], str]] = {
@@ -103,7 +113,6 @@ LATE: dict[str, tuple[dict[str, Any], str]] = {
         "ValueError: labels[0, 0] is 40, outside [0, 40)",
     ),
     "dims": ({"inputs": jnp.zeros((8, 6))}, "ValueError: "),
-    "batches": ({"inputs": jnp.zeros((7, 7))}, "ValueError: labels"),
     "many": ({"num_sampled": 41}, "ValueError: num_sampled is 41"),
 }
 

@@ -84,6 +84,7 @@ OVER_ALL_CLASSES = {
     "ranks": "mc.full_softmax_loss_and_ranks(*layer, labels, inputs)",
     "evaluate": "mc.evaluate(*layer, labels, inputs)",
     "top k": "mc.top_k(*layer, inputs, 10, excluded=labels, log_probabilities=True)",
+    "quantised": "quantized.top_k(inputs, 10, excluded=labels)",
     "gradients": "mc.full_softmax_loss_and_grad(*layer, labels, inputs, out=out)",
     "rows": "sum(len(rows.biases) for rows in mc.FullSoftmaxGradient(*layer, labels, inputs))",
 }
@@ -96,6 +97,7 @@ def test_a_pass_over_all_classes_takes_little_memory(call: str) -> None:
 layer = rng.standard_normal((200_000, 64), np.float32), np.zeros(200_000, np.float32)
 inputs, labels = rng.standard_normal((520, 64), np.float32), rng.integers(0, 200_000, (520, 1))
 out = mc.Gradients(*(np.ones_like(array) for array in (*layer, inputs)))
+quantized = mc.QuantizedTopK(*layer)
 print(peak_of(lambda: {call})[0])
 """)
     assert scratch <= 16 * MEBIBYTE

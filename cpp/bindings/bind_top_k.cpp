@@ -8,20 +8,13 @@ namespace manyclass::bindings {
 
 namespace {
 
-/// Classes [batch, m]; for ragged ones values [size], and row_splits.
-using Excluded = std::tuple<py::array, std::optional<py::array>>;
-
 template <class T>
 py::tuple top_k_of(const LayerArrays& arrays, const py::array& inputs, std::int64_t k,
                    const std::optional<Excluded>& excluded, bool log_probabilities,
                    int num_threads) {
   const auto layer = read_layer<T>(arrays);
   const auto examples = read_matrix<T>(inputs, "inputs", "shape [batch, dim]");
-  LabelsView left_out;
-  if (excluded) {
-    left_out = read_labels(std::get<0>(*excluded), std::get<1>(*excluded), "excluded",
-                           "shape [batch, number of excluded classes]");
-  }
+  const LabelsView left_out = read_excluded(excluded);
   check_inputs(layer, examples);
   check_k(layer, k);
   auto values = new_array<T>({examples.rows, k});

@@ -90,6 +90,16 @@ inline LabelsView read_labels(const py::array& ids, const std::optional<py::arra
           read_vector<std::int64_t>(*row_splits, argument + ".row_splits"), argument};
 }
 
+/// Classes [batch, m]; for ragged ones values [size], and row_splits.
+using Excluded = std::tuple<py::array, std::optional<py::array>>;
+
+/// None excludes nothing.
+inline LabelsView read_excluded(const std::optional<Excluded>& excluded) {
+  if (!excluded) return {};
+  return read_labels(std::get<0>(*excluded), std::get<1>(*excluded), "excluded",
+                     "shape [batch, number of excluded classes]");
+}
+
 template <class T>
 Examples<T> read_examples(const Targets& targets, const py::array& inputs) {
   const auto& [labels, row_splits, weights, smoothing] = targets;

@@ -22,4 +22,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_row_optimizers(module);
   bind_train_step(module);
   bind_top_k(module);
+  bind_quantized_top_k(module);
 }

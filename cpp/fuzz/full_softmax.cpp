@@ -7,7 +7,7 @@
 #include "fuzz_input.hpp"
 #include "manyclass/full_softmax_gradient.hpp"
 #include "manyclass/label_ranks.hpp"
-#include "manyclass/top_k.hpp"
+#include "manyclass/quantized_top_k.hpp"
 #include "problem_of_input.hpp"
 
 namespace {
@@ -104,6 +104,33 @@ void ask_gradients(fuzz::Input& input, const fuzz::Problem<T>& problem, int num_
   }
 }
 
+// By a copy in 8 bits, over all classes, the exact answer; over few, classes that are allowed.
+void ask_quantized(fuzz::Input& input, const fuzz::Problem<float>& problem,
+                   const LabelsView& excluded, int num_threads, const TopK<float>& exact) {
+  const std::int64_t k = exact.indices.cols;
+  auto values = fresh<float>(problem.batch * k);
+  auto indices = fresh<std::int64_t>(problem.batch * k);
+  const TopK<float> result{{values.data(), problem.batch, k, k},
+                           {indices.data(), problem.batch, k, k}};
+  QuantizedRows quantized(problem.layer().weights, num_threads);
+  const auto ask = [&](std::int64_t num_reranked) {
+    quantized_top_k(problem.layer(), quantized, problem.inputs_view(), num_reranked, excluded,
+                    num_threads, result);
+  };
+  ask(problem.num_classes);
+  for (std::int64_t i = 0; i < problem.batch; ++i) {
+    for (std::int64_t j = 0; j < k; ++j) {
+      fuzz::require(result.indices.row(i)[j] == exact.indices.row(i)[j], "the exact answer");
+    }
+  }
+  const std::int64_t num_reranked = input.id(problem.num_classes);
+  if (fuzz::refused([&] { ask(num_reranked); })) return;
+  fuzz::require(num_reranked >= k && num_reranked <= problem.num_classes, "so many candidates");
+  for (const std::int64_t id : indices) {
+    fuzz::require(id >= 0 && id < problem.num_classes, "a class");
+  }
+}
+
 template <class T>
 void ask_top_k(fuzz::Input& input, const fuzz::Problem<T>& problem, int num_threads) {
   const std::int64_t k = input.rarely() ? input.below(30) : 1 + input.below(4);
@@ -140,6 +167,8 @@ void ask_top_k(fuzz::Input& input, const fuzz::Problem<T>& problem, int num_thre
       fuzz::require(result.log_probabilities.row(i)[j] <= T(1e-4), "a log probability");
     }
   }
+  if constexpr (std::same_as<T, float>)
+    ask_quantized(input, problem, excluded, num_threads, result);
 }
 
 template <class T>

@@ -68,14 +68,15 @@ void BestClasses<T>::add_column(const ClassBlock<T>& block, std::int64_t l) {
 }
 
 template <class T>
-const ScoredClass<T>* BestClasses<T>::sorted(std::int64_t l) {
+std::span<ScoredClass<T>> BestClasses<T>::sorted(std::int64_t l) {
   ScoredClass<T>* best = heap(0, l);
   ScoredClass<T>* end = best;  // the threads' heaps moved together
   for (int t = 0; t < num_threads_; ++t) {
     end = std::copy_n(heap(t, l), counts_[l * num_threads_ + t], end);
   }
-  std::partial_sort(best, best + k_, end, is_ahead<T>);
-  return best;
+  ScoredClass<T>* last = best + std::min<std::int64_t>(k_, end - best);
+  std::partial_sort(best, last, end, is_ahead<T>);
+  return {best, last};
 }
 
 template class BestClasses<float>;

@@ -1,7 +1,9 @@
 // The k best classes of each example, of blocks of logits that arrive one after another.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "class_stream.hpp"
 #include "excluded_classes.hpp"
@@ -28,14 +30,21 @@ struct ScoredClass {
 template <class T>
 class BestClasses {
  public:
+  /// Of how many examples the heaps of k classes may be in memory: a whole chunk's unless k is
+  /// huge.
+  static std::int64_t examples_at_once(std::int64_t k) {
+    return std::clamp<std::int64_t>((std::int64_t{1} << 20) / k, 1, ClassStream<T>::most_lanes);
+  }
+
   BestClasses(const RowsView<const T>& weights, const ExcludedClasses& excluded, std::int64_t k,
               std::int64_t most_examples, int num_threads, Scratch& scratch);
 
   /// For a chunk of `size` examples from `first` on.
   void reset(std::int64_t first, std::int64_t size);
   void add(const ClassBlock<T>& block);
-  /// The k best of example l of the chunk over all threads, best first; valid until the next reset.
-  const ScoredClass<T>* sorted(std::int64_t l);
+  /// The k best of example l of the chunk over all threads, best first, or all if there are fewer;
+  /// the caller's until the next reset.
+  std::span<ScoredClass<T>> sorted(std::int64_t l);
 
  private:
   ScoredClass<T>* heap(int thread, std::int64_t l) const {

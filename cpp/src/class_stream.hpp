@@ -57,13 +57,19 @@ class ClassStream {
   template <class Visit>
   void for_each_block(Visit visit);
 
+  /// The same with logits that `fill_and_visit` fills: the block's memory, not initialised.
+  template <class FillAndVisit>
+  void for_each_empty_block(FillAndVisit fill_and_visit);
+
+  /// The biases of `count` classes from a position on.
+  void read_biases(std::int64_t position, std::int64_t count, T* biases) const;
+
   /// Logits of classes first[l] .. first[l + 1] - 1 for example l, for every example, with the bits
   /// that `for_each_block` gives them. Both arrays begin with class first[0].
   void logits_of(const std::int64_t* classes, const std::int64_t* first, T* logits) const;
 
  private:
   void logits_in_tiles(const std::int64_t* classes, const std::int64_t* first, T* logits) const;
-  void read_biases(std::int64_t position, std::int64_t count, T* biases) const;
   void fill_block(const MatrixView<const T>& rows, std::int64_t position, T* logits) const;
 
   const OutputLayer<T>& layer_;

@@ -17,6 +17,15 @@ void ClassStream<T>::for_each_chunk(Work work) {
 template <class T>
 template <class Visit>
 void ClassStream<T>::for_each_block(Visit visit) {
+  for_each_empty_block([&](const ClassBlock<T>& block) {
+    fill_block(block.rows, block.position, block.logits);
+    visit(block);
+  });
+}
+
+template <class T>
+template <class FillAndVisit>
+void ClassStream<T>::for_each_empty_block(FillAndVisit fill_and_visit) {
   parallel_for(num_segments_, num_threads_, [&](std::int64_t segment, int t) {
     T* logits = logits_ + t * block_classes * most_lanes;
     std::int64_t position = begin_ + segment * segment_classes_;
@@ -25,8 +34,7 @@ void ClassStream<T>::for_each_block(Visit visit) {
       poll_interrupt();
       const MatrixView<const T> rows =
           layer_.weights.run_at(position, std::min(block_classes, end - position));
-      fill_block(rows, position, logits);
-      visit(ClassBlock<T>{segment, t, position, rows.rows, lanes_, rows, logits});
+      fill_and_visit(ClassBlock<T>{segment, t, position, rows.rows, lanes_, rows, logits});
       position += rows.rows;
     }
   });

@@ -2,56 +2,22 @@
 
 #include <algorithm>
 
-#include "best_classes.hpp"
 #include "checks.hpp"
 #include "class_stream.hpp"
 #include "excluded_classes.hpp"
 #include "manyclass/threads.hpp"
 #include "running_softmax.hpp"
+#include "top_k_result.hpp"
 
 namespace manyclass {
 
 namespace {
 
-// Heaps of more classes than this, over all examples of a chunk and one thread, call for smaller
-// chunks.
-constexpr std::int64_t most_in_heaps = std::int64_t{1} << 20;
-
 template <class T>
-void check_shape(const MatrixView<T>& matrix, std::int64_t batch, std::int64_t k,
-                 const char* name) {
-  require(matrix.rows == batch && matrix.cols == k, name, " has shape [", matrix.rows, ", ",
-          matrix.cols, "]; it must have shape [batch, k], [", batch, ", ", k, "]");
-}
-
-template <class T>
-void check_result(const TopK<T>& result, std::int64_t batch) {
-  const std::int64_t k = result.indices.cols;
-  check_shape(result.indices, batch, k, "indices");
-  check_shape(result.values, batch, k, "values");
-  if (result.log_probabilities.data != nullptr) {
-    check_shape(result.log_probabilities, batch, k, "log_probabilities");
-  }
-}
-
-void check_excluded(const ExcludedClasses& excluded, std::int64_t batch, std::int64_t k,
-                    std::int64_t num_classes) {
-  for (std::int64_t i = 0; i < batch; ++i) {
-    require(k <= num_classes - excluded.count(i), "k is ", k, ", and excluded leaves ",
-            num_classes - excluded.count(i), " classes to example ", i,
-            "; k must be at most their number");
-  }
-}
-
-template <class T>
-void write_example(const ScoredClass<T>* best, std::int64_t i, double logsumexp,
-                   const TopK<T>& result) {
+void write_log_probabilities(std::int64_t i, double logsumexp, const TopK<T>& result) {
   for (std::int64_t j = 0; j < result.indices.cols; ++j) {
-    result.indices.row(i)[j] = best[j].class_id;
-    result.values.row(i)[j] = best[j].logit;
-    if (result.log_probabilities.data != nullptr) {
-      result.log_probabilities.row(i)[j] = static_cast<T>(double{best[j].logit} - logsumexp);
-    }
+    result.log_probabilities.row(i)[j] =
+        static_cast<T>(double{result.values.row(i)[j]} - logsumexp);
   }
 }
 
@@ -71,15 +37,13 @@ void top_k(const OutputLayer<T>& layer, MatrixView<const T> inputs, const Labels
   const std::int64_t num_classes = layer.weights.num_rows();
   const std::int64_t k = result.indices.cols;
   check_k(layer, k);
-  check_result(result, inputs.rows);
   Scratch scratch;
   const ExcludedClasses excluded_sets(excluded, inputs.rows, num_classes, scratch);
-  check_excluded(excluded_sets, inputs.rows, k, num_classes);
+  check_result(result, inputs.rows, excluded_sets, num_classes);
 
   const int threads = resolve_num_threads(num_threads);
   const bool wants_probabilities = result.log_probabilities.data != nullptr;
-  const std::int64_t chunk =
-      std::clamp<std::int64_t>(most_in_heaps / k, 1, ClassStream<T>::most_lanes);
+  const std::int64_t chunk = BestClasses<T>::examples_at_once(k);
   ClassStream<T> stream(layer, inputs, threads, scratch);
   BestClasses<T> best(layer.weights, excluded_sets, k, std::min(chunk, inputs.rows),
                       stream.num_threads(), scratch);
@@ -93,8 +57,10 @@ void top_k(const OutputLayer<T>& layer, MatrixView<const T> inputs, const Labels
       if (wants_probabilities) softmax.add(block);
     });
     parallel_for(stream.size(), threads, [&](std::int64_t l, int) {
-      const double logsumexp = wants_probabilities ? softmax.total(l).logsumexp() : 0.0;
-      write_example(best.sorted(l), first + l, logsumexp, result);
+      write_best(best.sorted(l).data(), first + l, result);
+      if (wants_probabilities) {
+        write_log_probabilities(first + l, softmax.total(l).logsumexp(), result);
+      }
     });
   }
 }

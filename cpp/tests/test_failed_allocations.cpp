@@ -9,7 +9,7 @@
 #include "manyclass/indexed_slices.hpp"
 #include "manyclass/label_ranks.hpp"
 #include "manyclass/learned_unigram_sampler.hpp"
-#include "manyclass/top_k.hpp"
+#include "manyclass/quantized_top_k.hpp"
 #include "manyclass/train_step.hpp"
 
 using namespace manyclass;
@@ -148,6 +148,15 @@ TEST_CASE("all classes") {
                        {{values.data(), batch, 10, 10},
                         {indices.data(), batch, 10, 10},
                         {values.data() + batch * 10, batch, 10, 10}});
+          return bytes_of(indices) + bytes_of(values);
+        }));
+  check("top k by quantised rows", with_problem([](Problem& p) {
+          std::vector<std::int64_t> indices(batch * 10);
+          std::vector<float> values(batch * 10);
+          QuantizedRows quantized(p.layer().weights, threads);
+          quantized.update(p.layer().weights, {p.labels.data(), batch}, threads);
+          quantized_top_k(p.layer(), quantized, p.examples().inputs, 40, p.ids(), threads,
+                          {{values.data(), batch, 10, 10}, {indices.data(), batch, 10, 10}});
           return bytes_of(indices) + bytes_of(values);
         }));
 }

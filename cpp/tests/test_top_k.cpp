@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "best_classes.hpp"
@@ -177,9 +178,9 @@ TEST_CASE_TEMPLATE("Best classes do not depend on which thread sees which block"
         }
         std::sort(all.begin(), all.end(),
                   [](const auto& a, const auto& b) { return a.is_ahead_of(b); });
-        const ScoredClass<T>* found = best.sorted(l);
+        const std::span<const ScoredClass<T>> found = best.sorted(l);
         for (std::int64_t j = 0; j < k; ++j) {
-          REQUIRE(found[j].class_id == all[std::size_t(j)].class_id);
+          REQUIRE(found[std::size_t(j)].class_id == all[std::size_t(j)].class_id);
         }
       }
     }

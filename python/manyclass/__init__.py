@@ -8,7 +8,8 @@ Which function for what:
 * optimizers: `SGD`, `Adagrad`, `RowwiseAdagrad` (the least state), `Adam`;
 * embeddings by negative sampling: `nce_loss_and_grad` with ``log_q_correction="none"``;
 * any number of labels for each example: `RaggedLabels`;
-* evaluation: `evaluate` (exact), for a quick look `full_softmax_loss_estimate`; serving: `top_k`;
+* evaluation: `evaluate` (exact), for a quick look `full_softmax_loss_estimate`;
+* serving: `top_k`, or `QuantizedTopK`, which reads a quarter of the memory;
 * candidates: `LogUniformSampler` if classes are numbered by falling frequency (the default),
   `UnigramSampler` if you have counts, `LearnedUnigramSampler` if they are to be learned,
   `AliasSampler` for any other distribution, `MixtureSampler` for several at once;
@@ -45,6 +46,7 @@ from manyclass.losses import Gradients, sampled_softmax_loss, sampled_softmax_lo
 from manyclass.mixture import MixtureSampler
 from manyclass.nce import nce_loss, nce_loss_and_grad
 from manyclass.optimizers import SGD, Adagrad, Adam, RowwiseAdagrad
+from manyclass.quantized_top_k import QuantizedTopK
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.ranking import full_softmax_loss_and_ranks, label_ranks
 from manyclass.ranking_metrics import (
@@ -84,6 +86,7 @@ __all__ = [
     "LogUniformSampler",
     "LossEstimate",
     "MixtureSampler",
+    "QuantizedTopK",
     "RaggedLabels",
     "RowOptimizer",
     "RowwiseAdagrad",

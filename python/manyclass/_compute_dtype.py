@@ -15,7 +15,7 @@ def as_compute_dtype(value: DTypeLike | None) -> str | None:
         return value
     try:
         name = np.dtype(value).name
-    except TypeError:
+    except (TypeError, ValueError):
         name = ""
     if name != "bfloat16":
         raise ValueError(

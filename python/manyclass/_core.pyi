@@ -238,6 +238,27 @@ def top_k(
     num_threads: int,
 ) -> tuple[Array, Ids]: ...
 
+class QuantizedRows:
+    def __init__(self, layer: tuple[Table, Table, str], num_threads: int) -> None: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    def update(
+        self, layer: tuple[Table, Table, str], ids: Ids | None, num_threads: int
+    ) -> None: ...
+    def top_k(
+        self,
+        layer: tuple[Table, Table, str],
+        inputs: Array,
+        k: int,
+        num_reranked: int | None,
+        excluded: tuple[Ids, Ids | None] | None,
+        num_threads: int,
+    ) -> tuple[NDArray[np.float32], Ids]: ...
+
 class RowRule:
     @staticmethod
     def sgd(momentum: float, nesterov: bool, weight_decay: float) -> RowRule: ...

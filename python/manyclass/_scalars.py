@@ -18,11 +18,13 @@ def as_integer(value: object, name: str) -> int:
     Raises
     ------
     TypeError
-        If it is no integer: a float is refused even where it is whole.
+        If it is no integer: a float is refused even where it is whole, and so is a truth value.
     ValueError
         If it does not fit 64 bits.
     """
     try:
+        if isinstance(value, bool):
+            raise TypeError
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} is {value!r}; it must be an integer") from None

@@ -23,6 +23,7 @@ from manyclass._scalars import as_integer, as_name
 from manyclass._seeds import SeedLike, resolve_seed
 from manyclass.evaluation import Evaluation, evaluate
 from manyclass.full_softmax import full_softmax_loss
+from manyclass.quantized_top_k import QuantizedTopK
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.ranking import label_ranks
 from manyclass.serving import top_k
@@ -239,6 +240,31 @@ class OutputLayer:
             k,
             excluded=excluded,
             log_probabilities=log_probabilities,
+            partition_strategy=self._partition_strategy,
+            num_threads=num_threads,
+        )
+
+    def quantized(self, *, num_threads: int | None = None) -> QuantizedTopK:
+        """Copy the rows in 8 bits, for a `top_k` that reads a quarter of the memory.
+
+        Parameters
+        ----------
+        num_threads : int, optional
+            `get_num_threads` if None.
+
+        Returns
+        -------
+        QuantizedTopK
+            Over this layer's weights and biases, where they lie; after training steps its
+            ``refresh`` is to be called.
+
+        Raises
+        ------
+        TypeError
+            If weights are not float32.
+        """
+        return QuantizedTopK(
+            *self._whole_tables(),
             partition_strategy=self._partition_strategy,
             num_threads=num_threads,
         )

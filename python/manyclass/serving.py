@@ -65,14 +65,15 @@ def top_k(
         as_table(biases, "biases"),
         as_array(inputs, "inputs"),
         as_integer(k, "k"),
-        None if excluded is None else _excluded_classes(excluded),
+        None if excluded is None else excluded_classes(excluded),
         as_flag(log_probabilities, "log_probabilities"),
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
     )
 
 
-def _excluded_classes(excluded: ArrayLike | RaggedLabels) -> tuple[IdArray, IdArray | None]:
+def excluded_classes(excluded: ArrayLike | RaggedLabels) -> tuple[IdArray, IdArray | None]:
+    """Return the classes as the core takes them, row splits beside them if they are ragged."""
     if not isinstance(excluded, RaggedLabels):
         return as_ids(excluded, "excluded"), None
     return (

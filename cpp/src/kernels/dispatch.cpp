@@ -34,21 +34,21 @@ bool supports_v4_amx() { return supports_v4_bf16() && amx_permitted(); }
 constexpr Target targets[] = {
 #if defined(__x86_64__)
     {"x86-64-v4-bf16", supports_v4_bf16, &x86_64_v4_float, &x86_64_v4_double,
-     &x86_64_v4_bf16_bfloat16, &x86_64_v4_random, &x86_64_v4_optimizers},
+     &x86_64_v4_bf16_bfloat16, &x86_64_v4_random, &x86_64_v4_optimizers, &x86_64_v4_quantized},
     {"x86-64-v4", supports_v4, &x86_64_v4_float, &x86_64_v4_double, &x86_64_v4_bfloat16,
-     &x86_64_v4_random, &x86_64_v4_optimizers},
+     &x86_64_v4_random, &x86_64_v4_optimizers, &x86_64_v4_quantized},
     {"x86-64-v3", supports_v3, &x86_64_v3_float, &x86_64_v3_double, &x86_64_v3_bfloat16,
-     &x86_64_v3_random, &x86_64_v3_optimizers},
+     &x86_64_v3_random, &x86_64_v3_optimizers, &x86_64_v3_quantized},
     {"x86-64-v2", supports_v2, &x86_64_v2_float, &x86_64_v2_double, &x86_64_v2_bfloat16,
-     &x86_64_v2_random, &x86_64_v2_optimizers},
+     &x86_64_v2_random, &x86_64_v2_optimizers, &x86_64_v2_quantized},
     {"x86-64-v4-amx", supports_v4_amx, &x86_64_v4_float, &x86_64_v4_double, &x86_64_v4_amx_bfloat16,
-     &x86_64_v4_random, &x86_64_v4_optimizers},
+     &x86_64_v4_random, &x86_64_v4_optimizers, &x86_64_v4_quantized},
 #else
     {"generic", always, &generic_float, &generic_double, &generic_bfloat16, &generic_random,
-     &generic_optimizers},
+     &generic_optimizers, &generic_quantized},
 #endif
     {"reference", always, &reference_float, &reference_double, &reference_bfloat16,
-     &reference_random, &reference_optimizers},
+     &reference_random, &reference_optimizers, &reference_quantized},
 };
 
 const Target& choose() {
@@ -91,5 +91,7 @@ const OptimizerTables& optimizer_tables() {
   static const OptimizerTables& chosen = *chosen_target().optimizers;
   return chosen;
 }
+
+const QuantizedTable& quantized_table() { return *chosen_target().table_quantized; }
 
 }  // namespace manyclass::kernels

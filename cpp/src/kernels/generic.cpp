@@ -10,6 +10,7 @@ namespace manyclass::kernels {
 
 namespace {
 #include "kernel_source.inl"
+#include "quantized_source.inl"
 #include "random_source.inl"
 // After the random words, which it needs.
 #include "optimizer_source.inl"
@@ -24,5 +25,6 @@ const Bfloat16Table generic_bfloat16 = make_bfloat16_table();
 const RandomTable generic_random = {
     philox, exp_of_words, log_uniform_probability, count_of_repeated, log, log1p};
 const OptimizerTables generic_optimizers = make_optimizer_tables();
+const QuantizedTable generic_quantized = make_quantized_table();
 
 }  // namespace manyclass::kernels

@@ -1,4 +1,6 @@
 // AVX-512: 32 registers, 14 x 2 of them for sums.
+#include <immintrin.h>
+
 #include <utility>
 
 #include "targets.hpp"
@@ -10,6 +12,7 @@ namespace manyclass::kernels {
 
 namespace {
 #include "kernel_source.inl"
+#include "quantized_source.inl"
 #include "random_source.inl"
 // After the random words, which it needs.
 #include "optimizer_source.inl"
@@ -24,5 +27,6 @@ const Bfloat16Table x86_64_v4_bfloat16 = make_bfloat16_table();
 const RandomTable x86_64_v4_random = {
     philox, exp_of_words, log_uniform_probability, count_of_repeated, log, log1p};
 const OptimizerTables x86_64_v4_optimizers = make_optimizer_tables();
+const QuantizedTable x86_64_v4_quantized = make_quantized_table();
 
 }  // namespace manyclass::kernels

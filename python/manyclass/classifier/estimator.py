@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from manyclass._arrays import Array, ArrayLike, IdArray
+from manyclass._scalars import as_integer
 from manyclass.classifier.feature_map import Features
 from manyclass.classifier.numbering import check_labels, known_labels, places_of
 from manyclass.classifier.optimizer_choice import OptimizerChoice
@@ -176,7 +177,7 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
         y : array, shape [n_samples]
             Their labels: strings, integers, or whatever sorts. At least two different ones.
         sample_weight : array of float, shape [n_samples], optional
-            How much each counts; not negative, not all zero.
+            How much each counts; not negative, not all zero, at most 1e30.
 
         Returns
         -------
@@ -299,7 +300,10 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
         return OptimizerChoice(self.optimizer, self.learning_rate, self.weight_decay)
 
     def _num_threads(self) -> int | None:
-        return None if self.n_jobs is None else min(effective_n_jobs(self.n_jobs), _MOST_THREADS)
+        if self.n_jobs is None:
+            return None
+        num_threads: int = effective_n_jobs(as_integer(self.n_jobs, "n_jobs"))
+        return min(num_threads, _MOST_THREADS)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_state")

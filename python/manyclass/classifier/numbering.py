@@ -85,9 +85,12 @@ def places_of(labels: Array, classes: Array) -> IdArray:
     Raises
     ------
     ValueError
-        If a label is none of them.
+        If a label is none of them, or of another kind.
     """
     encoder = LabelEncoder()
     encoder.classes_ = classes
-    places: IdArray = encoder.transform(labels)
+    try:
+        places: IdArray = encoder.transform(labels)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"y does not have labels of classes alone: {error}") from error
     return places

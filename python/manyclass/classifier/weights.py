@@ -11,8 +11,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from manyclass._arrays import Array, ArrayLike, IdArray
+from manyclass._scalars import as_real
 
 ClassWeight = Mapping[Any, float] | str | None
+
+# By more, classes would be so rare beside others that float32 has no expected count for them.
+_MOST = 1e30
 
 
 def example_weights(
@@ -40,17 +44,28 @@ def example_weights(
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, all are zero, the shape is another, or
-        ``class_weight`` has a label that is none of the classes.
+        If a weight is negative, complex or not finite, all are zero, one is above 1e30, the shape
+        is another, or ``class_weight`` has a label that is none of the classes.
+    TypeError
+        If a weight of ``class_weight`` is no number.
     """
     weights = _checked_sample_weight(sample_weight, features)
-    weights = weights * _class_factors(class_weight, classes, places, weights)[places]
+    with np.errstate(over="ignore"):
+        weights = weights * _class_factors(class_weight, classes, places, weights)[places]
     if not weights.any():
         raise ValueError("class_weight leaves all examples a weight of zero")
+    if not weights.max() <= _MOST:
+        raise ValueError(
+            f"sample_weight times class_weight is {weights.max():g}; weights are relative, and "
+            f"must be at most {_MOST:g}"
+        )
     return weights
 
 
 def _checked_sample_weight(sample_weight: ArrayLike | None, features: Any) -> NDArray[np.float64]:
+    # The real parts alone would be taken of complex ones.
+    if sample_weight is not None and np.iscomplexobj(sample_weight):
+        raise ValueError("sample_weight is complex; it must be of real numbers")
     weights: NDArray[np.float64] = _check_sample_weight(
         sample_weight, features, dtype=np.float64, ensure_non_negative=True
     )
@@ -65,7 +80,11 @@ def _class_factors(
     if class_weight is None:
         return np.ones(len(classes))
     if isinstance(class_weight, Mapping):
-        factors = compute_class_weight(dict(class_weight), classes=classes, y=classes)
+        numbers = {
+            label: as_real(weight, f"class_weight[{label!r}]")
+            for label, weight in class_weight.items()
+        }
+        factors = compute_class_weight(numbers, classes=classes, y=classes)
         if not np.all(np.isfinite(factors)) or np.any(factors < 0):
             raise ValueError("class_weight has a weight that is negative or not finite")
         return np.asarray(factors, np.float64)

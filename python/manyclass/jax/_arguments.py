@@ -56,12 +56,19 @@ def as_jax(value: Any, name: str, dtypes: tuple[str, ...], *ranks: int) -> jax.A
     if isinstance(value, jax.Array):
         return value
     array = jnp.asarray(value)
-    if array.dtype != value.dtype and value.dtype.kind == "f":
-        raise TypeError(
-            f"{name} has dtype {value.dtype}, which JAX takes only after "
-            "jax.config.update('jax_enable_x64', True)"
-        )
+    if array.dtype != value.dtype:
+        _check_narrowed(value, name)
     return array
+
+
+def _check_narrowed(value: Array, name: str) -> None:
+    """Refuse what JAX would not take as it is: floats of 64 bits, integers beyond 32."""
+    enable = "jax.config.update('jax_enable_x64', True)"
+    if value.dtype.kind == "f":
+        raise TypeError(f"{name} has dtype {value.dtype}, which JAX takes only after {enable}")
+    for extreme in (value.min(initial=0), value.max(initial=0)):
+        if not -(2**31) <= extreme < 2**31:
+            raise ValueError(f"{name} holds {extreme}, which JAX takes only after {enable}")
 
 
 def _platforms(value: jax.Array | Array) -> set[str]:
@@ -90,6 +97,21 @@ def read_labels(labels: Any, num_true: int) -> tuple[jax.Array, jax.Array | None
             f"{list(ids.shape)}"
         )
     return ids, None
+
+
+def check_batch(ids: jax.Array, row_splits: jax.Array | None, inputs: jax.Array) -> None:
+    """Refuse labels of another number of examples; XLA leaves out a call without results.
+
+    Raises
+    ------
+    ValueError
+        If there are labels of more or fewer examples than there are inputs.
+    """
+    size = len(ids) if row_splits is None else len(row_splits) - 1
+    if size != len(inputs):
+        raise ValueError(
+            f"labels has {size} rows, inputs has {len(inputs)}; both must have one for each example"
+        )
 
 
 def read_seed(seed: Any) -> jax.Array | Array:

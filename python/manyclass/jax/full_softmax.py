@@ -11,7 +11,7 @@ from manyclass import full_softmax as numpy_loss
 from manyclass._arrays import Array
 from manyclass._scalars import as_integer, as_real
 from manyclass.full_softmax_gradient import full_softmax_loss_and_grad
-from manyclass.jax._arguments import FLOATS, as_jax, biases_of, labels_of, read_labels
+from manyclass.jax._arguments import FLOATS, as_jax, biases_of, check_batch, labels_of, read_labels
 from manyclass.jax._foreign_function import Result, call
 from manyclass.losses import Gradients
 from manyclass.ragged_labels import RaggedLabels
@@ -60,7 +60,9 @@ def full_softmax_loss(
     weighted = label_weights
     if label_weights is not None:
         weighted = as_jax(label_weights, "label_weights", FLOATS, 1, 2)
-    loss: jax.Array = _loss(options, tables, (*read_labels(labels, num_true), weighted))
+    ids = read_labels(labels, num_true)
+    check_batch(*ids, tables[2])
+    loss: jax.Array = _loss(options, tables, (*ids, weighted))
     return loss
 
 

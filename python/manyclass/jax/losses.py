@@ -8,15 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from manyclass._sampled_arguments import check_sampler
-from manyclass._scalars import as_integer, as_real
-from manyclass.jax._arguments import FLOATS, IDS, as_jax, read_labels, read_seed
-from manyclass.jax._sampled_step import Arrays, Step, check_options, loss_and_rows, loss_of
+from manyclass._scalars import as_real
+from manyclass.jax._arguments import FLOATS, as_jax
+from manyclass.jax._sampled_step import Arrays, Step, loss_and_rows, loss_of
+from manyclass.jax._step_arguments import read_step
 from manyclass.jax.rows import Rows, apply_rows
 from manyclass.losses import Gradients
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.samplers import Sampler
-from manyclass.unigram_samplers import LearnedUnigramSampler
 
 
 def sampled_softmax_loss(
@@ -90,7 +89,7 @@ def sampled_softmax_loss(
     threads.
     """
     del name
-    step, arrays = _read(
+    step, arrays = read_step(
         "sampled_softmax_loss",
         (weights, biases, labels, inputs, num_sampled, num_classes, num_true),
         (sampled_values, seed, sampler),
@@ -135,7 +134,7 @@ def nce_loss(
         In the dtype of inputs.
     """
     del name
-    step, arrays = _read(
+    step, arrays = read_step(
         "nce_loss",
         (weights, biases, labels, inputs, num_sampled, num_classes, num_true),
         (sampled_values, seed, sampler),
@@ -189,7 +188,7 @@ def sampled_softmax_loss_and_grad(
         ``inputs`` as an array.
     """
     del name
-    step, arrays = _read(
+    step, arrays = read_step(
         "sampled_softmax_loss",
         (weights, biases, labels, inputs, num_sampled, num_classes, num_true),
         (sampled_values, seed, sampler),
@@ -229,7 +228,7 @@ def nce_loss_and_grad(
     `sampled_softmax_loss_and_grad`.
     """
     del name
-    step, arrays = _read(
+    step, arrays = read_step(
         "nce_loss",
         (weights, biases, labels, inputs, num_sampled, num_classes, num_true),
         (sampled_values, seed, sampler),
@@ -240,76 +239,6 @@ def nce_loss_and_grad(
         num_threads=num_threads,
     )
     return _loss_and_grad(step, arrays, grad_loss)
-
-
-def _read(
-    loss: str,
-    given: tuple[Any, ...],
-    proposal: tuple[Any, Any, Sampler | None],
-    label_weights: Any,
-    **options: Any,
-) -> tuple[Step, Arrays]:
-    weights, biases, labels, inputs, num_sampled, num_classes, num_true = given
-    size, classes = as_integer(num_sampled, "num_sampled"), as_integer(num_classes, "num_classes")
-    table = as_jax(weights, "weights", FLOATS, 2)
-    if not 1 <= classes <= table.shape[0]:
-        raise ValueError(
-            f"num_classes is {classes}; it must be at least 1 and at most the {table.shape[0]} "
-            "rows of weights"
-        )
-    ids, row_splits = read_labels(labels, num_true)
-    values, seed, sampler = proposal
-    words: Any = None
-    sampled: tuple[jax.Array | None, ...] = (None, None, None)
-    if values is not None:
-        if sampler is not None:
-            raise ValueError("sampled_values and sampler are both given; only one may be")
-        sampled = _given(values, size)
-    else:
-        if size < 1:
-            raise ValueError(f"num_sampled is {size}; it must be at least 1")
-        _check_sampler(sampler, classes)
-        words = read_seed(seed)
-    arrays = Arrays(
-        table,
-        None if biases is None else as_jax(biases, "biases", FLOATS, 1),
-        as_jax(inputs, "inputs", FLOATS, 2),
-        ids,
-        row_splits,
-        None if label_weights is None else as_jax(label_weights, "label_weights", FLOATS, 1, 2),
-        words,
-        *sampled,
-    )
-    step = Step(loss, size, classes, num_true, sampler, tuple(sorted(options.items())))
-    check_options(step)
-    return step, arrays
-
-
-def _check_sampler(sampler: Sampler | None, num_classes: int) -> None:
-    if sampler is None:
-        return
-    check_sampler(sampler, num_classes)
-    if isinstance(sampler, LearnedUnigramSampler):
-        raise TypeError(
-            "sampler is a LearnedUnigramSampler, whose candidates depend on earlier calls; under "
-            "JAX they must be a function of the arguments: give its sampled_values"
-        )
-
-
-def _given(values: Any, num_sampled: int) -> tuple[jax.Array, ...]:
-    if not isinstance(values, tuple | list) or len(values) != 3:
-        raise TypeError(
-            "sampled_values must be a tuple of three arrays (sampled_candidates, "
-            f"true_expected_count, sampled_expected_count), got {type(values).__name__}"
-        )
-    ids = as_jax(values[0], "sampled_candidates", IDS, 1)
-    if len(ids) != num_sampled:
-        raise ValueError(f"num_sampled is {num_sampled}, sampled_values has {len(ids)} candidates")
-    return (
-        ids,
-        as_jax(values[1], "true_expected_count", FLOATS, 0, 1, 2),
-        as_jax(values[2], "sampled_expected_count", FLOATS, 1),
-    )
 
 
 # Indices of touched rows, the gradients of weights, biases and inputs.

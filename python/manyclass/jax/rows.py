@@ -7,6 +7,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from manyclass._scalars import as_integer
+
 
 class Rows(NamedTuple):
     """Some rows of a table, as `manyclass.IndexedSlices`, with a size that compiled code knows.
@@ -21,8 +23,19 @@ class Rows(NamedTuple):
     """Shape [n, dim], or [n] for a table of one dimension."""
 
     def to_dense(self, num_rows: int) -> jax.Array:
-        """Return the whole table, zeros included."""
-        return apply_rows(jnp.zeros((num_rows, *self.values.shape[1:]), self.values.dtype), self)
+        """Return the whole table, zeros included.
+
+        Raises
+        ------
+        ValueError
+            If ``num_rows`` is negative or no number of rows that `indices` can count.
+        TypeError
+            If it is no integer.
+        """
+        size = as_integer(num_rows, "num_rows")
+        if not 0 <= size < 2**31:
+            raise ValueError(f"num_rows is {size}; it must be at least 0 and below 2**31")
+        return apply_rows(jnp.zeros((size, *self.values.shape[1:]), self.values.dtype), self)
 
 
 def take_rows(table: jax.Array, rows: Rows) -> jax.Array:
@@ -36,6 +49,8 @@ def apply_rows(table: jax.Array, rows: Rows) -> jax.Array:
     Examples
     --------
     >>> import jax.numpy as jnp
+
+    from manyclass._scalars import as_integer
     >>> from manyclass.jax import Rows, apply_rows
     >>> gradient = Rows(jnp.array([1, 3]), jnp.array([[2.0], [9.0]]))  # 3 is left over
     >>> apply_rows(jnp.ones((3, 1)), gradient).tolist()

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from manyclass._arrays import Array
+from manyclass._scalars import as_integer
 from manyclass._seeds import SeedLike
 from manyclass.samplers import SampledValues, Sampler
 from manyclass.tensorflow._tensors import IDS, as_tensor, call
@@ -16,7 +17,9 @@ from manyclass.tensorflow._tensors import IDS, as_tensor, call
 def op_seeds(seed: Any) -> SeedLike:
     """Return the seeds that TensorFlow would give an op; None if there are none."""
     if isinstance(seed, tuple | list):
-        return int(seed[0]), int(seed[1])
+        return tuple(seed)  # type: ignore[return-value]  # it is looked at when a sampler is made
+    if seed is not None:
+        as_integer(seed, "seed")
     first, second = tf.compat.v1.random.get_seed(seed)
     return None if first is None else (first, second)
 

@@ -30,11 +30,14 @@ def as_tensor(value: Any, name: str, dtypes: tuple[tf.DType, ...], *ranks: int) 
     Raises
     ------
     TypeError
-        If it has another dtype.
+        If it has another dtype, or TensorFlow makes no tensor of it.
     ValueError
         If it has another rank, or lies on another device.
     """
-    tensor = tf.convert_to_tensor(value)
+    try:
+        tensor = tf.convert_to_tensor(value)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise TypeError(f"{name} is no tensor: {error}") from error
     check_dtype(tensor, name, dtypes)
     if tensor.shape.rank is not None and tensor.shape.rank not in ranks:
         raise ValueError(
@@ -48,11 +51,11 @@ def as_tensor(value: Any, name: str, dtypes: tuple[tf.DType, ...], *ranks: int) 
 
 def check_dtype(value: Any, name: str, dtypes: tuple[tf.DType, ...]) -> None:
     """Refuse what is not of one of ``dtypes``."""
-    dtype = tf.as_dtype(value.dtype)
-    if dtype not in dtypes:
+    name_of_dtype = str(getattr(value.dtype, "name", value.dtype))
+    if name_of_dtype not in {dtype.name for dtype in dtypes}:
         wanted = " or ".join(wanted.name for wanted in dtypes)
         raise TypeError(
-            f"{name} has dtype {dtype.name}; it must be {wanted} "
+            f"{name} has dtype {name_of_dtype}; it must be {wanted} "
             f"(tf.cast({name}, tf.{dtypes[0].name}) makes such a tensor)"
         )
 

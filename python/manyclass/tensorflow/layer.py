@@ -12,7 +12,7 @@ from manyclass import serving
 from manyclass._arrays import Array
 from manyclass._scalars import as_flag, as_integer, as_name, as_real
 from manyclass.samplers import LogUniformSampler, Sampler, UniformSampler
-from manyclass.tensorflow._tensors import call, unconverted
+from manyclass.tensorflow._tensors import as_tensor, call, unconverted
 from manyclass.tensorflow.full_softmax import full_softmax_loss
 from manyclass.tensorflow.losses import sampled_softmax_loss
 from manyclass.unigram_samplers import UnigramSampler
@@ -172,8 +172,10 @@ class SampledSoftmax(_Layer):  # type: ignore[misc]
         indices : Tensor of int64, shape [batch, k]
             Their classes.
         """
-        rows = tf.convert_to_tensor(inputs)
         weights, biases = map(tf.convert_to_tensor, (self.kernel.value, self.bias.value))
+
+        rows = as_tensor(inputs, "inputs", (weights.dtype,), 2)
+        as_integer(k, "k")
 
         def function(weights: Array, biases: Array, inputs: Array) -> Any:
             return serving.top_k(weights, biases, inputs, k)
@@ -209,7 +211,12 @@ def _make_sampler(sampler: Any, num_classes: int, seed: int | None) -> Sampler:
                 f'sampler is "{sampler}"; it must be "log_uniform", "uniform" or a list of numbers'
             )
         return makers[sampler](num_classes, seed=seed)
-    unigram = UnigramSampler(np.asarray(sampler), seed=seed)
+    counts = np.asarray(sampler)
+    if counts.dtype.kind not in "iuf" or counts.ndim != 1:
+        raise TypeError(
+            f'sampler is {sampler!r}; it must be "log_uniform", "uniform" or a list of numbers'
+        )
+    unigram = UnigramSampler(counts, seed=seed)
     if unigram.num_classes != num_classes:
         raise ValueError(
             f"sampler has {unigram.num_classes} numbers; it must have one for each of the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from manyclass._arrays import Array
@@ -84,7 +85,6 @@ def sampled_softmax_loss(
     """
     del name
     arguments = _read(weights, biases, labels, inputs, num_sampled, num_classes, num_true)
-    rows = _rows(arguments.labels, num_sampled, num_classes, sampled_values, sampler, seed)
     options = {
         "remove_accidental_hits": remove_accidental_hits,
         "mask_repeats": mask_repeats,
@@ -92,6 +92,8 @@ def sampled_softmax_loss(
         "label_smoothing": label_smoothing,
         "num_threads": num_threads,
     }
+    _check(sampled_softmax_loss_and_grad, arguments, options, partition_strategy)
+    rows = _rows(arguments.labels, num_sampled, num_classes, sampled_values, sampler, seed)
     tables = _gathered(arguments, rows.classes, partition_strategy)
     return _differentiable(sampled_softmax_loss_and_grad, options)(
         *tables, arguments.inputs, *rows[1:]
@@ -131,13 +133,14 @@ def nce_loss(
     """
     del name
     arguments = _read(weights, biases, labels, inputs, num_sampled, num_classes, num_true)
-    rows = _rows(arguments.labels, num_sampled, num_classes, sampled_values, sampler, seed)
     options = {
         "remove_accidental_hits": remove_accidental_hits,
         "mask_repeats": mask_repeats,
         "log_q_correction": log_q_correction,
         "num_threads": num_threads,
     }
+    _check(nce_loss_and_grad, arguments, options, partition_strategy)
+    rows = _rows(arguments.labels, num_sampled, num_classes, sampled_values, sampler, seed)
     tables = _gathered(arguments, rows.classes, partition_strategy)
     return _differentiable(nce_loss_and_grad, options)(*tables, arguments.inputs, *rows[1:])
 
@@ -159,23 +162,24 @@ def _read(
     num_true: int,
 ) -> _Arguments:
     as_integer(num_sampled, "num_sampled")
-    shards = _shards(weights, "weights")
-    rows = [shard.shape[0] for shard in shards]
+    shards, offsets = _shards(weights, "weights", 2), _shards(biases, "biases", 1)
+    rows, ends = ([shard.shape[0] for shard in table] for table in (shards, offsets))
     number = as_integer(num_classes, "num_classes")
     if None not in rows and not 1 <= number <= sum(rows):
         raise ValueError(
             f"num_classes is {number}; it must be at least 1 and at most the {sum(rows)} rows of "
             "weights"
         )
-    return _Arguments(
-        shards,
-        _shards(biases, "biases"),
-        as_labels(labels, "labels", as_integer(num_true, "num_true")),
-        as_tensor(inputs, "inputs", FLOATS, 2),
-    )
+    if None not in (*rows, *ends) and sum(rows) != sum(ends):
+        raise ValueError(f"biases has {sum(ends)} entries, weights has {sum(rows)} rows")
+    ids = as_labels(labels, "labels", as_integer(num_true, "num_true"))
+    examples = as_tensor(inputs, "inputs", FLOATS, 2)
+    if not ids.shape[:1].is_compatible_with(examples.shape[:1]):
+        raise ValueError(f"labels has {ids.shape[0]} rows, inputs has {examples.shape[0]}")
+    return _Arguments(shards, offsets, ids, examples)
 
 
-def _shards(table: Any, name: str) -> list[Any]:
+def _shards(table: Any, name: str, rank: int) -> list[Any]:
     """Return variables as they are, to gather from without reading all of them."""
     shards = list(table) if isinstance(table, list | tuple) else [table]
     for shard in shards:
@@ -184,7 +188,26 @@ def _shards(table: Any, name: str) -> list[Any]:
                 f"{name} is a {type(shard).__name__}; it must be a tf.Variable or a tensor"
             )
         check_dtype(shard, name, FLOATS)
+        if tf.TensorShape(shard.shape).rank not in (None, rank):
+            raise ValueError(f"{name} has shape {list(shard.shape)}; it must have rank {rank}")
     return shards
+
+
+def _check(
+    loss: LossAndGrad, given: _Arguments, options: dict[str, Any], partition_strategy: str
+) -> None:
+    """Refuse what the function of arrays does, by the loss of no examples: nothing is drawn yet."""
+    weights, biases, inputs = given.weights[0], given.biases[0], given.inputs
+    dim = weights.shape[1] or inputs.shape[1] or 0
+    loss(
+        np.zeros((1, dim), weights.dtype.name),
+        np.zeros(1, biases.dtype.name),
+        np.zeros((0, 1), np.int64),
+        np.zeros((0, inputs.shape[1] or dim), inputs.dtype.name),
+        *(0, 1, 1, (np.zeros(0, np.int64), np.zeros((0, 1)), np.zeros(0))),
+        **options,
+        partition_strategy=partition_strategy,
+    )
 
 
 def _rows(

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from manyclass import candidate_sampling
 from manyclass._arrays import Array, ArrayLike
+from manyclass._scalars import as_flag, as_integer
 from manyclass._seeds import SeedLike
 from manyclass.candidate_sampling import check_arguments
 from manyclass.samplers import LogUniformSampler, SampledValues, Sampler, UniformSampler
@@ -81,7 +82,8 @@ def log_uniform_candidate_sampler(
     Parameters, results and errors are those of `uniform_candidate_sampler`.
     """
     del name
-    labels = _checked(true_classes, num_true, num_sampled, unique, range_max)
+    most = candidate_sampling.MOST_LOG_UNIFORM
+    labels = _checked(true_classes, num_true, num_sampled, unique, range_max, most=most)
 
     def make(seeds: SeedLike) -> Sampler:
         return LogUniformSampler(range_max, seed=seeds)
@@ -170,7 +172,10 @@ def all_candidate_sampler(
     nothing is drawn.
     """
     del seed, name
-    labels = _checked(true_classes, num_true, num_sampled, unique, num_sampled)
+    labels = as_labels(true_classes, "true_classes", as_integer(num_true, "num_true"))
+    if as_integer(num_sampled, "num_sampled") < 1:
+        raise ValueError(f"num_sampled is {num_sampled}; it must be at least 1")
+    as_flag(unique, "unique")
 
     def function(classes: Array) -> SampledValues:
         return candidate_sampling.all_candidate_sampler(classes, num_true, num_sampled, unique)
@@ -189,6 +194,8 @@ def _checked(
     **limit: int,
 ) -> tf.Tensor:
     """Check all but the values of labels; return labels."""
-    none = np.zeros((0, num_true), np.int64)
+    columns = as_integer(num_true, "num_true")
+    labels = as_labels(true_classes, "true_classes", columns)
+    none = np.zeros((0, max(columns, 0)), np.int64)
     check_arguments(none, num_true, num_sampled, unique, range_max, **limit)
-    return as_labels(true_classes, "true_classes", num_true)
+    return labels

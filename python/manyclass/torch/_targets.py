@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from manyclass._arrays import Array
-from manyclass._scalars import as_integer
+from manyclass._scalars import as_integer, as_name
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.torch._tensors import IDS, as_numpy, biases_of, check_tensor
 
@@ -61,15 +61,16 @@ def reduced(loss: Array, reduction: str) -> Tensor:
     """Return the loss of each example, or their mean or sum, as a tensor."""
     if reduction == "none":
         return torch.from_numpy(loss)
-    total = loss.sum()
-    if reduction == "mean":
-        total /= len(loss) or np.nan
+    with np.errstate(over="ignore", invalid="ignore"):  # as PyTorch's, which are infinite or NaN
+        total = loss.sum()
+        if reduction == "mean":
+            total /= len(loss) or np.nan
     return torch.from_numpy(np.asarray(total))
 
 
 def check_reduction(reduction: str) -> None:
     """Refuse what is no name of a reduction."""
-    if reduction not in ("none", "mean", "sum"):
+    if as_name(reduction, "reduction") not in ("none", "mean", "sum"):
         raise ValueError(f'reduction is {reduction!r}; it must be "none", "mean" or "sum"')
 
 

@@ -244,7 +244,7 @@ class SampledSoftmax(nn.Embedding):
         return evaluate(
             self.weight,
             self.bias,
-            labels if isinstance(labels, RaggedLabels) or labels.ndim != 1 else labels[:, None],
+            labels,
             inputs,
             num_true_of(labels),
             k=k,

@@ -19,6 +19,7 @@ from manyclass.torch._sampling_options import (
     sampler_state,
 )
 from manyclass.torch._targets import num_true_of
+from manyclass.torch._tensors import FLOATS, check_tensor
 from manyclass.torch.full_softmax import full_softmax_loss
 from manyclass.torch.losses import sampled_softmax_loss
 
@@ -121,8 +122,8 @@ class SampledSoftmaxLoss(nn.Module):
         """
         if not self.training:
             return full_softmax_loss(
-                weights[: self.num_classes],
-                None if biases is None else biases[: self.num_classes],
+                self._of_classes(weights, "weights"),
+                None if biases is None else self._of_classes(biases, "biases"),
                 labels,
                 inputs,
                 num_true_of(labels),
@@ -145,6 +146,11 @@ class SampledSoftmaxLoss(nn.Module):
             num_threads=self.num_threads,
             **self.options,
         )
+
+    def _of_classes(self, table: Tensor, name: str) -> Tensor:
+        """Return the rows that are classes: tied weights may have more."""
+        check_tensor(table, name, FLOATS, has_gradient=True)
+        return table[: self.num_classes] if table.ndim else table
 
     def get_extra_state(self) -> State:
         """Return where the sampler stands."""
