@@ -115,9 +115,12 @@ def plot(path: Path, recall: dict[str, dict[int, float]], ratios: dict[int, floa
     for name, shares in recall.items():
         left.plot(list(shares), list(shares.values()), marker="o", label=name)
     left.set(xscale="log", xlabel="candidates scored exactly", ylabel=f"recall of the {k} best")
+    left.xaxis.set_minor_formatter("")
+    left.set_xticks(marks := list(next(iter(recall.values())))[::2], map(str, marks))
     left.legend()
     bars = right.bar([str(batch) for batch in ratios], list(ratios.values()))
     right.bar_label(bars, fmt="%.1f×")
+    right.margins(y=0.1)
     right.axhline(1, color="grey", linewidth=1)
     right.set(xlabel="batch", ylabel="times as fast as top_k")
     figure.savefig(path, dpi=110)

@@ -263,11 +263,13 @@ class OutputLayer:
         TypeError
             If weights are not float32.
         """
-        return QuantizedTopK(
+        quantized = QuantizedTopK(
             *self._whole_tables(),
             partition_strategy=self._partition_strategy,
             num_threads=num_threads,
         )
+        self._mapped.expect_rows()  # candidates lie anywhere
+        return quantized
 
 
 def as_columns(labels: ArrayLike | RaggedLabels) -> tuple[IdArray | RaggedLabels, int]:

@@ -75,7 +75,7 @@ class QuantizedTopK:
 
     @property
     def nbytes(self) -> int:
-        """The memory that the copy takes: for each class dim, if odd one more, and 4 bytes."""
+        """The bytes that the copy takes: for each class dim, one more if that is odd, and 4."""
         return self._rows.nbytes
 
     def refresh(self, ids: ArrayLike | None = None, *, num_threads: int | None = None) -> None:

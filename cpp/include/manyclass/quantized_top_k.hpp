@@ -8,8 +8,8 @@
 
 namespace manyclass {
 
-/// How many classes are looked at exactly if nobody says: enough that none of the k best is missed
-/// where rows are about as long as each other (docs/serving.md has what was measured).
+/// How many classes are looked at exactly if nobody says: 2 k + 16, or all. docs/serving.md has
+/// what was missed with how many.
 std::int64_t default_num_reranked(std::int64_t k, std::int64_t num_classes);
 
 /// The `num_reranked` classes of the largest approximate logits, those of `quantized` and of inputs

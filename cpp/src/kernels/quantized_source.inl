@@ -80,12 +80,13 @@ inline std::int32_t largest_bits(const float* x, std::int64_t n) {
 template <class Q>
 inline float quantize(const float* x, std::int64_t n, float most, Q* q) {
   constexpr std::int32_t infinity = 0x7f800000;
+  constexpr float smallest_normal = 0x1p-126F;
   const std::int32_t largest = largest_bits(x, n);
-  float scale = __builtin_bit_cast(float, largest) / most;
-  if (largest >= infinity) scale = __builtin_nanf("");
-  if (!(scale >= 0x1p-126F)) {
+  const bool finite = largest < infinity;
+  const float scale = __builtin_bit_cast(float, largest) / most;
+  if (!finite || scale < smallest_normal) {
     for (std::int64_t i = 0; i < n; ++i) q[i] = 0;
-    return largest >= infinity ? scale : 0.0F;
+    return finite ? 0.0F : __builtin_nanf("");
   }
   for (std::int64_t i = 0; i < n; ++i) {
     const float shifted = x[i] / scale + ExpConstants<float>::round;
