@@ -64,7 +64,7 @@ def example_weights(
 
 def _checked_sample_weight(sample_weight: ArrayLike | None, features: Any) -> NDArray[np.float64]:
     # The real parts alone would be taken of complex ones.
-    if sample_weight is not None and np.iscomplexobj(sample_weight):
+    if sample_weight is not None and np.asarray(sample_weight).dtype.kind == "c":
         raise ValueError("sample_weight is complex; it must be of real numbers")
     weights: NDArray[np.float64] = _check_sample_weight(
         sample_weight, features, dtype=np.float64, ensure_non_negative=True
