@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from bfloat16_reference import rounded
 from child_process import run_child
 from random_problems import LAYOUTS, make_problem, problem_laid_out
 from reference import Problem
-from test_bad_input import arguments, w
 from test_full_softmax import integer_problem
 from test_same_bits import assert_same, sizes
 
@@ -307,56 +305,3 @@ def test_a_layer_of_bfloat16_is_judged_and_serves() -> None:
     found, wanted = layer.top_k(problem.inputs, 4), mc.top_k(*problem[:2], problem.inputs, 4)
     assert_same_bits(found[0], wanted[0])
     assert_same_bits(found[1], wanted[1])
-
-
-EXACT_FUNCTIONS = [
-    mc.full_softmax_loss,
-    mc.full_softmax_loss_and_ranks,
-    mc.label_ranks,
-    mc.evaluate,
-    lambda labels, num_true, **others: mc.top_k(k=2, **others),
-]
-
-
-@pytest.mark.parametrize("function", EXACT_FUNCTIONS)
-def test_what_does_not_go_together_is_refused(function: Callable[..., Any]) -> None:
-    rows = w.astype(BFLOAT16)
-    good = arguments()
-    wide = {name: good[name].astype(np.float64) for name in ("weights", "biases", "inputs")}
-    cases: list[tuple[dict[str, Any], type[Exception], str]] = [
-        (
-            {**wide, "weights": rows},
-            TypeError,
-            "weights has dtype bfloat16; it must be float32 or float64, and that of inputs, "
-            "float64, or bfloat16 beside inputs of float32",
-        ),
-        (
-            {"weights": wide["weights"]},
-            TypeError,
-            "weights has dtype float64; .* inputs, float32, or bfloat16",
-        ),
-        ({"inputs": good["inputs"].astype(BFLOAT16)}, TypeError, "inputs has dtype bfloat16"),
-        (
-            {"weights": rows, "biases": good["biases"].astype(BFLOAT16)},
-            TypeError,
-            "biases has dtype bfloat16; it must be float32",
-        ),
-        (
-            {"weights": [rows[:5], w[5:]], "biases": [good["biases"][:5], good["biases"][5:]]},
-            TypeError,
-            r"weights\[1\] has dtype float32; it must be bfloat16, that of weights\[0\]",
-        ),
-        ({**wide, "compute_dtype": "bfloat16"}, ValueError, "bfloat16 is for float32 arrays"),
-        ({"compute_dtype": "float16"}, ValueError, "compute_dtype is 'float16'; it must be None"),
-        ({"weights": rows.view(np.uint16)}, TypeError, "weights has dtype uint16"),
-    ]
-    for changes, error, message in cases:
-        with pytest.raises(error, match=message):
-            function(**{**good, **changes})
-
-
-@pytest.mark.parametrize("function", [mc.full_softmax_loss_and_grad, mc.FullSoftmaxGradient])
-def test_gradients_over_all_classes_take_no_rows_of_bfloat16(function: Callable[..., Any]) -> None:
-    message = "weights has dtype bfloat16; it must be float32 or float64"
-    with pytest.raises(TypeError, match=message):
-        function(**arguments(weights=w.astype(BFLOAT16)))
