@@ -7,9 +7,10 @@ exact than what it judges: the number is the difference of two roundings.
 The first three cases have logits that are about standard normal. In the last they are 1,000 times
 as large. Prints a Markdown table.
 
-With `--compute-dtype bfloat16` the sampled losses of float32 arrays, computed in that: their errors
-against the same oracle, which include what rounding the operands does, and against the oracle on
-rounded operands (tests/bfloat16_reference.py), which do not. The mean is that of a batch's losses.
+With `--compute-dtype bfloat16` the sampled losses of float32 arrays, and the full softmax's loss,
+computed in that: their errors against the same oracle, which include what rounding the operands
+does, and against the oracle on rounded operands (tests/bfloat16_reference.py), which do not. The
+mean is that of a batch's losses.
 
     python bench/accuracy.py [--compute-dtype bfloat16]
 """
@@ -125,6 +126,12 @@ def print_bfloat16() -> None:
             values = loss, mean, gradients, *errors_of(actual, rounded)
             cells = [f"{value:.0e}" for value in values]
             print(f"| {size} | × {shape.scale:g} | {name} | " + " | ".join(cells) + " |")
+        loss = mc.full_softmax_loss(*problem, compute_dtype="bfloat16")
+        exact_loss, _ = reference.full_softmax(problem)
+        rounded_loss, _ = reference.full_softmax(bfloat16_reference.with_rounded_operands(problem))
+        mean = abs(loss.mean(dtype=np.float64) / exact_loss.mean() - 1)
+        errors = f"{error(loss, exact_loss):.0e} | {mean:.0e} |  | {error(loss, rounded_loss):.0e}"
+        print(f"| {size} | × {shape.scale:g} | full softmax | {errors} |  |")
 
 
 def print_arrays_dtypes() -> None:

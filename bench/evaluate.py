@@ -15,12 +15,16 @@ rather than keep them).
 The memory of full_softmax_loss is measured in a process for each peer (`evaluate_memory` says how);
 more than 2 % of PyTorch's is an error.
 
+With `--bfloat16` manyclass alone, loss and top k, with float32 and with bfloat16: in the rows, in
+the products, in both. Results are then compared to bfloat16's accuracy, memory is not measured, and
+the peak is float32's.
+
 Prints Markdown tables of medians and ratios, writes JSON and a bar chart. Peers that are not
 installed are left out and named (`python -m pip install '.[bench]'` brings them). Needs some 8 GiB
 of memory and an idle machine.
 
-    python bench/evaluate.py [--tasks loss gradients "top k"] [--threads 2] [--rounds 5]
-        [--num-classes 1000000] [--dim 128] [--batch 256] [--batches 1 32 256]
+    python bench/evaluate.py [--bfloat16] [--tasks loss gradients "top k"] [--threads 2]
+        [--rounds 5] [--num-classes 1000000] [--dim 128] [--batch 256] [--batches 1 32 256]
         [--json PATH] [--png PATH]
 """
 
@@ -42,9 +46,12 @@ from limits import Limits, Machine
 from machine import OtherLoad, describe, summary, warn_if_busy
 from peers import installed, packages
 from peers.exact import (
+    BFLOAT16_LOSS,
+    BFLOAT16_TOP_K,
     GRADIENTS,
     LOSS,
     OURS,
+    ROWS_OF_BFLOAT16,
     TOP_K,
     ExactProblem,
     Task,
@@ -56,6 +63,7 @@ from turns import Timing, Turns
 
 NAMES = ("loss", "gradients", "top k")
 TOLERANCE = 2e-5
+BFLOAT16_TOLERANCE = 2e-2
 
 
 class Measured(NamedTuple):
@@ -74,19 +82,27 @@ class Measured(NamedTuple):
     def shares(self, num_classes: int, dim: int) -> dict[str, tuple[str, float]]:
         """Return what of the machine each of manyclass's ways reaches."""
         task = self.task
-        read = 4.0 * num_classes * (dim + 1)
         flops = 2.0 * task.products * task.batch * num_classes * dim
-        bound, seconds = (
-            ("of the bandwidth", read / self.limits.bandwidth)
-            if task.batch == 1
-            else ("of the peak", flops / self.limits.peak)
-        )
-        ours = {name: t for name, t in self.timings.items() if name.startswith(OURS)}
-        return {name: (bound, seconds / timing.median) for name, timing in ours.items()}
+        shares = {}
+        for name, timing in self.timings.items():
+            if not name.startswith(OURS):
+                continue
+            read = num_classes * (dim * (2.0 if name in ROWS_OF_BFLOAT16 else 4.0) + 4.0)
+            bound, seconds = (
+                ("of the bandwidth", read / self.limits.bandwidth)
+                if task.batch == 1
+                else ("of the peak", flops / self.limits.peak)
+            )
+            shares[name] = bound, seconds / timing.median
+        return shares
 
 
 def tasks_of(args: argparse.Namespace) -> list[Task]:
     """Return what is asked for."""
+    if args.bfloat16:
+        best = (Task("top k", batch, BFLOAT16_TOP_K, 1) for batch in args.batches)
+        every = [Task("loss", args.batch, BFLOAT16_LOSS, 1), *best]
+        return [task for task in every if task.name in args.tasks]
     every = [
         Task("loss", args.batch, LOSS, 1),
         Task("gradients", args.batch, GRADIENTS, 3),
@@ -96,7 +112,11 @@ def tasks_of(args: argparse.Namespace) -> list[Task]:
 
 
 def check(
-    name: str, actual: dict[str, Array], expected: dict[str, Array], problem: ExactProblem
+    name: str,
+    actual: dict[str, Array],
+    expected: dict[str, Array],
+    problem: ExactProblem,
+    tolerance: float,
 ) -> None:
     """Compare with manyclass; exit if one differs."""
     for part, wanted in expected.items():
@@ -106,13 +126,13 @@ def check(
             found = np.einsum("bd,bkd->bk", problem.inputs[0], rows)
             wanted = expected["values"]
         value = error(found, wanted)
-        if not value <= TOLERANCE:
+        if not value <= tolerance:
             raise SystemExit(f"{name} and {OURS} differ in {part}: {value:.1e}")
 
 
 def problem_for(task: Task, table: Table) -> ExactProblem:
     """Return batches for a task."""
-    if task.peers is TOP_K:
+    if task.name == "top k":
         table = table._replace(biases=np.zeros_like(table.biases))
     return make_exact_problem(table, task.batch)
 
@@ -125,11 +145,12 @@ def measure(
     names = [name for name in task.peers if installed(name, task.peers)]
     works = {name: make_work(task, name, problem, args.threads) for name in names}
     expected: dict[str, Array] = {}
+    tolerance = BFLOAT16_TOLERANCE if args.bfloat16 else TOLERANCE
     for name, work in works.items():
         arrays = work.arrays(work.run(0))
         if name == OURS:
             expected = {part: array.copy() for part, array in arrays.items()}
-        check(name, arrays, expected, problem)
+        check(name, arrays, expected, problem, tolerance)
     del arrays, expected
     load = OtherLoad()
     before = machine.limits()
@@ -202,6 +223,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--tasks", choices=NAMES, nargs="+", default=NAMES, metavar="TASK", help=", ".join(NAMES))
+    add("--bfloat16", action="store_true", help="manyclass in bfloat16 beside float32")
     add("--num-classes", type=int, default=10**6)
     add("--dim", type=int, default=128)
     add("--batch", type=int, default=256, help="of loss and gradients (default 256)")
@@ -221,7 +243,8 @@ def main() -> None:
     names = [name for name in peers if installed(name, peers)]
     if missing := [name for name in peers if name not in names]:
         print(f"not installed, left out: {', '.join(missing)}\n")
-    memory = evaluate_memory.in_children(args) if "loss" in args.tasks else {}
+    with_memory = "loss" in args.tasks and not args.bfloat16
+    memory = evaluate_memory.in_children(args) if with_memory else {}
     measured = []
     table = make_table(args.num_classes, args.dim)
     blocks = sum(installed(name, task.peers) for task in tasks for name in task.peers)
@@ -238,10 +261,7 @@ def main() -> None:
     print_tables(measured, args)
     if memory:
         evaluate_memory.print_table(memory, args)
-    print(
-        f"{args.num_classes:,} classes × {args.dim}, float32, {args.threads} threads; "
-        f"{summary(used)}"
-    )
+    print(f"{args.num_classes:,} classes × {args.dim}, {args.threads} threads; {summary(used)}")
     warn_if_busy(max(one.other_load for one in measured))
     if args.json:
         args.json.write_text(json.dumps(report(measured, memory, used, args), indent=1), "utf-8")
@@ -249,7 +269,8 @@ def main() -> None:
     if args.png:
         plot(measured, args.png)
         print(args.png)
-    evaluate_memory.refuse_much(memory, args)
+    if memory:
+        evaluate_memory.refuse_much(memory, args)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,11 @@ def problem(**more: Any) -> dict[str, Any]:
     return layer_arrays() | common | more
 
 
+def in_bfloat16() -> dict[str, Any]:
+    """Return what stores rows and computes products of all classes in bfloat16."""
+    return {"weights": bfloat16_numbers(N, DIM), "compute_dtype": "bfloat16"}
+
+
 def label_targets() -> dict[str, Any]:
     weights = np.full((BATCH, NUM_TRUE), 0.5, np.float32)
     return {"label_weights": weights, "label_smoothing": 0.0}

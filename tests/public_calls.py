@@ -20,6 +20,7 @@ from good_arguments import (
     N,
     bfloat16_numbers,
     given_candidates,
+    in_bfloat16,
     label_ids,
     label_targets,
     layer_arrays,
@@ -35,8 +36,11 @@ def _losses() -> Iterator[tuple[str, Call]]:
     for name in ("full_softmax_loss", "full_softmax_loss_and_ranks"):
         yield name, Call(getattr(mc, name), problem(**label_targets()))
         yield f"{name}: ragged", Call(getattr(mc, name), problem(**ragged_labels()))
+        stored = problem(**label_targets(), **in_bfloat16())
+        yield f"{name}: bfloat16", Call(getattr(mc, name), stored)
     for name in ("label_ranks", "evaluate"):
         yield name, Call(getattr(mc, name), problem())
+        yield f"{name}: bfloat16", Call(getattr(mc, name), problem(**in_bfloat16()))
         yield f"{name}: ragged", Call(getattr(mc, name), problem(**ragged_labels()))
     out = mc.Gradients(numbers(N, DIM), numbers(N), numbers(BATCH, DIM))
     arguments = problem(**label_targets(), **GRAD)
@@ -64,6 +68,7 @@ def _losses() -> Iterator[tuple[str, Call]]:
             yield name + kind, Call(loss, arguments, state=state)
             yield f"{name}_and_grad{kind}", Call(both, arguments | GRAD, state=state)
     yield "top_k", Call(mc.top_k, top_k_problem())
+    yield "top_k: bfloat16", Call(mc.top_k, top_k_problem(**in_bfloat16()))
     yield "top_k: shards", Call(mc.top_k, top_k_problem(weights=[numbers(6, DIM), numbers(6, DIM)]))
     quantized = mc.QuantizedTopK(**layer_arrays())
     yield "QuantizedTopK", Call(mc.QuantizedTopK, layer_arrays() | {"partition_strategy": "div"})

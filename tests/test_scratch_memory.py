@@ -85,6 +85,9 @@ OVER_ALL_CLASSES = {
     "evaluate": "mc.evaluate(*layer, labels, inputs)",
     "top k": "mc.top_k(*layer, inputs, 10, excluded=labels, log_probabilities=True)",
     "quantised": "quantized.top_k(inputs, 10, excluded=labels)",
+    "loss in bfloat16": "mc.full_softmax_loss(*layer, labels, inputs, compute_dtype='bfloat16')",
+    "loss of stored": "mc.full_softmax_loss(*stored, labels, inputs)",
+    "top k of stored": "mc.top_k(*stored, inputs, 10, compute_dtype='bfloat16')",
     "gradients": "mc.full_softmax_loss_and_grad(*layer, labels, inputs, out=out)",
     "rows": "sum(len(rows.biases) for rows in mc.FullSoftmaxGradient(*layer, labels, inputs))",
 }
@@ -96,6 +99,8 @@ def test_a_pass_over_all_classes_takes_little_memory(call: str) -> None:
     (scratch,) = numbers(f"""
 layer = rng.standard_normal((200_000, 64), np.float32), np.zeros(200_000, np.float32)
 inputs, labels = rng.standard_normal((520, 64), np.float32), rng.integers(0, 200_000, (520, 1))
+import ml_dtypes
+stored = layer[0].astype(ml_dtypes.bfloat16), layer[1]
 out = mc.Gradients(*(np.ones_like(array) for array in (*layer, inputs)))
 quantized = mc.QuantizedTopK(*layer)
 print(peak_of(lambda: {call})[0])

@@ -35,6 +35,20 @@ TOP_K: Peers = {
     "PyTorch matmul, topk": ("torch_exact", "TopK", "torch"),
     "faiss IndexFlatIP": ("faiss_exact", "TopK", "faiss"),
 }
+# manyclass with float32 and bfloat16, in its rows and in its products. None has float32's numbers.
+BFLOAT16_LOSS: Peers = {
+    OURS: LOSS[OURS],
+    "manyclass, rows of bfloat16": ("manyclass_exact", "LossOfStored", "ml_dtypes"),
+    "manyclass, computed in bfloat16": ("manyclass_exact", "RoundedLoss", "ml_dtypes"),
+    "manyclass, both": ("manyclass_exact", "RoundedLossOfStored", "ml_dtypes"),
+}
+BFLOAT16_TOP_K: Peers = {
+    OURS: TOP_K[OURS],
+    "manyclass, rows of bfloat16": ("manyclass_exact", "TopKOfStored", "ml_dtypes"),
+    "manyclass, computed in bfloat16": ("manyclass_exact", "RoundedTopK", "ml_dtypes"),
+    "manyclass, both": ("manyclass_exact", "RoundedTopKOfStored", "ml_dtypes"),
+}
+ROWS_OF_BFLOAT16 = ("manyclass, rows of bfloat16", "manyclass, both")
 
 
 class Task(NamedTuple):

@@ -12,6 +12,8 @@ from peers.problem import Array
 
 
 class _Work:
+    compute_dtype: str | None = None
+
     def __init__(self, problem: ExactProblem, num_threads: int) -> None:
         self.problem = problem
         self.num_threads = num_threads
@@ -23,7 +25,9 @@ class _Work:
 
 class Loss(_Work):
     def run(self, batch: int) -> Array:
-        return mc.full_softmax_loss(*self.arguments(batch), num_threads=self.num_threads)
+        return mc.full_softmax_loss(
+            *self.arguments(batch), compute_dtype=self.compute_dtype, num_threads=self.num_threads
+        )
 
     def arrays(self, output: Array) -> dict[str, Array]:
         return {"loss": output}
@@ -79,7 +83,49 @@ class GradientRows(_Work):
 class TopK(_Work):
     def run(self, batch: int) -> tuple[Array, Array]:
         inputs = self.problem.inputs[batch]
-        return mc.top_k(*self.problem.table, inputs, K, num_threads=self.num_threads)
+        options: dict[str, Any] = {"compute_dtype": self.compute_dtype}
+        return mc.top_k(*self.problem.table, inputs, K, num_threads=self.num_threads, **options)
 
     def arrays(self, output: tuple[Array, Array]) -> dict[str, Array]:
         return {"values": output[0], "classes": output[1]}
+
+
+class _Stored(_Work):
+    """Rows of bfloat16."""
+
+    def __init__(self, problem: ExactProblem, num_threads: int) -> None:
+        import ml_dtypes
+
+        table = problem.table
+        stored = table._replace(weights=table.weights.astype(ml_dtypes.bfloat16))
+        super().__init__(problem._replace(table=stored), num_threads)
+
+
+class _Rounded(_Work):
+    """Products computed in bfloat16."""
+
+    compute_dtype = "bfloat16"
+
+
+class LossOfStored(_Stored, Loss):
+    pass
+
+
+class RoundedLoss(_Rounded, Loss):
+    pass
+
+
+class RoundedLossOfStored(_Rounded, _Stored, Loss):
+    pass
+
+
+class TopKOfStored(_Stored, TopK):
+    pass
+
+
+class RoundedTopK(_Rounded, TopK):
+    pass
+
+
+class RoundedTopKOfStored(_Rounded, _Stored, TopK):
+    pass

@@ -2,7 +2,9 @@
 // answers that can be.
 #include "manyclass/full_softmax.hpp"
 
+#include <bit>
 #include <set>
+#include <type_traits>
 
 #include "fuzz_input.hpp"
 #include "manyclass/full_softmax_gradient.hpp"
@@ -31,17 +33,45 @@ void require_unwritten(const std::vector<T>& values) {
   for (const T value : values) fuzz::require(value == T{unwritten}, "an output left as it was");
 }
 
+// Calls call(layer, compute_dtype), for float sometimes with the rows' upper halves as bfloat16.
+template <class T, class Call>
+void with_layer(fuzz::Input& input, const fuzz::Problem<T>& problem, Call call) {
+  const auto computed_in = input.coin() ? ComputeDtype::bfloat16 : ComputeDtype::of_arrays;
+  const OutputLayer<T> layer = problem.layer();
+  if constexpr (std::is_same_v<T, float>) {
+    if (input.coin()) {
+      std::vector<std::vector<Bfloat16>> halves;
+      std::vector<MatrixView<const Bfloat16>> shards;
+      for (std::int64_t p = 0; p < layer.weights.num_shards(); ++p) {
+        const MatrixView<const float>& shard = layer.weights.shard(p);
+        auto& rows = halves.emplace_back();
+        for (std::int64_t i = 0; i < shard.rows * shard.cols; ++i) {
+          const auto bits = std::bit_cast<std::uint32_t>(shard.data[i]);
+          rows.push_back({static_cast<std::uint16_t>(bits >> 16)});
+        }
+        shards.push_back({rows.data(), shard.rows, shard.cols, shard.cols});
+      }
+      const RowsView<const Bfloat16> rows(shards, layer.weights.strategy(), "weights");
+      return call(OutputLayer<float, Bfloat16>{rows, layer.biases}, computed_in);
+    }
+  }
+  call(layer, computed_in);
+}
+
 template <class T>
-void ask_ranks(const fuzz::Problem<T>& problem, int num_threads, bool with_loss) {
+void ask_ranks(fuzz::Input& input, const fuzz::Problem<T>& problem, int num_threads,
+               bool with_loss) {
   auto ranks = fresh<std::int64_t>(problem.labels.ids_rows() * problem.labels.ids_cols());
   auto loss = fresh<T>(problem.batch);
   if (fuzz::refused([&] {
-        if (with_loss) {
-          full_softmax_loss_and_ranks(problem.layer(), problem.examples(), num_threads, out(loss),
-                                      out(ranks));
-        } else {
-          label_ranks(problem.layer(), problem.examples(), num_threads, out(ranks));
-        }
+        with_layer(input, problem, [&](const auto& layer, ComputeDtype computed_in) {
+          if (with_loss) {
+            full_softmax_loss_and_ranks(layer, problem.examples(), num_threads, out(loss),
+                                        out(ranks), computed_in);
+          } else {
+            label_ranks(layer, problem.examples(), num_threads, out(ranks), computed_in);
+          }
+        });
       })) {
     require_unwritten(ranks);
     require_unwritten(loss);
@@ -53,10 +83,12 @@ void ask_ranks(const fuzz::Problem<T>& problem, int num_threads, bool with_loss)
 }
 
 template <class T>
-void ask_loss(const fuzz::Problem<T>& problem, int num_threads) {
+void ask_loss(fuzz::Input& input, const fuzz::Problem<T>& problem, int num_threads) {
   auto loss = fresh<T>(problem.batch);
   if (fuzz::refused([&] {
-        full_softmax_loss(problem.layer(), problem.examples(), num_threads, out(loss));
+        with_layer(input, problem, [&](const auto& layer, ComputeDtype computed_in) {
+          full_softmax_loss(layer, problem.examples(), num_threads, out(loss), computed_in);
+        });
       })) {
     require_unwritten(loss);
   } else if (problem.is_tame) {
@@ -143,7 +175,9 @@ void ask_top_k(fuzz::Input& input, const fuzz::Problem<T>& problem, int num_thre
   LabelsView excluded;
   if (fuzz::refused([&] {
         if (excludes) excluded = problem.labels.view();
-        top_k(problem.layer(), problem.inputs_view(), excluded, num_threads, result);
+        with_layer(input, problem, [&](const auto& layer, ComputeDtype computed_in) {
+          top_k(layer, problem.inputs_view(), excluded, num_threads, result, computed_in);
+        });
       })) {
     require_unwritten(values);
     require_unwritten(log_probabilities);
@@ -177,9 +211,9 @@ void run(fuzz::Input& input) {
   const int num_threads = input.rarely() ? input.raw<std::int16_t>() : 1;
   switch (input.below(5)) {
     case 0:
-      return ask_loss(problem, num_threads);
+      return ask_loss(input, problem, num_threads);
     case 1:
-      return ask_ranks(problem, num_threads, input.coin());
+      return ask_ranks(input, problem, num_threads, input.coin());
     case 2:
       return ask_gradients(input, problem, num_threads);
     default:

@@ -17,10 +17,10 @@ bool is_ahead(const ScoredClass<T>& a, const ScoredClass<T>& b) {
 }  // namespace
 
 template <class T>
-BestClasses<T>::BestClasses(const RowsView<const T>& weights, const ExcludedClasses& excluded,
+BestClasses<T>::BestClasses(const Partition& classes, const ExcludedClasses& excluded,
                             std::int64_t k, std::int64_t most_examples, int num_threads,
                             Scratch& scratch)
-    : weights_(weights),
+    : classes_(classes),
       excluded_(excluded),
       k_(k),
       most_examples_(most_examples),
@@ -54,7 +54,7 @@ void BestClasses<T>::add_column(const ClassBlock<T>& block, std::int64_t l) {
   for (std::int64_t r = 0; r < block.size; ++r) {
     const T logit = block.logits[r * block.lanes + l];
     if (count == k_ && logit < best->logit) continue;
-    const ScoredClass<T> scored{logit, weights_.class_at(block.position + r)};
+    const ScoredClass<T> scored{logit, classes_.class_at(block.position + r)};
     if (count == k_ && !scored.is_ahead_of(*best)) continue;
     if (excluded_.contains(first_ + l, scored.class_id)) continue;
     if (count == k_) {

@@ -36,7 +36,7 @@ class BestClasses {
     return std::clamp<std::int64_t>((std::int64_t{1} << 20) / k, 1, ClassStream<T>::most_lanes);
   }
 
-  BestClasses(const RowsView<const T>& weights, const ExcludedClasses& excluded, std::int64_t k,
+  BestClasses(const Partition& classes, const ExcludedClasses& excluded, std::int64_t k,
               std::int64_t most_examples, int num_threads, Scratch& scratch);
 
   /// For a chunk of `size` examples from `first` on.
@@ -52,7 +52,7 @@ class BestClasses {
   }
   void add_column(const ClassBlock<T>& block, std::int64_t l);
 
-  const RowsView<const T>& weights_;
+  const Partition& classes_;
   const ExcludedClasses& excluded_;
   std::int64_t k_;
   std::int64_t most_examples_;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "checks.hpp"
+#include "class_products.hpp"
 #include "label_targets.hpp"
 #include "manyclass/full_softmax.hpp"
 #include "scratch.hpp"
@@ -18,7 +20,6 @@ struct ClassBlock {
   std::int64_t position = 0;
   std::int64_t size = 0;
   std::int64_t lanes = 0;
-  MatrixView<const T> rows{};
   T* logits = nullptr;  // [size, lanes]
 };
 
@@ -27,11 +28,13 @@ struct ClassBlock {
 template <class T>
 class ClassStream {
  public:
-  static constexpr std::int64_t most_lanes = 256;
-  static constexpr std::int64_t block_classes = 128;
+  static constexpr std::int64_t most_lanes = ClassProducts<T>::most_lanes;
+  static constexpr std::int64_t block_classes = ClassProducts<T>::block_classes;
 
-  ClassStream(const OutputLayer<T>& layer, MatrixView<const T> inputs, int num_threads,
-              Scratch& scratch);
+  /// The layer must outlive the stream.
+  template <class W>
+  ClassStream(const OutputLayer<T, W>& layer, MatrixView<const T> inputs, int num_threads,
+              Scratch& scratch, ComputeDtype compute_dtype = ComputeDtype::of_arrays);
 
   /// Calls `work(first)` with each chunk of the batch loaded.
   template <class Work>
@@ -40,12 +43,12 @@ class ClassStream {
   /// Moves on to examples [first, first + size); size is at most `most_lanes`.
   void load(std::int64_t first, std::int64_t size);
 
-  std::int64_t size() const { return size_; }    // examples of the chunk
-  std::int64_t lanes() const { return lanes_; }  // size() rounded up
+  std::int64_t size() const { return size_; }                // examples of the chunk
+  std::int64_t lanes() const { return products_->lanes(); }  // size() rounded up
   std::int64_t num_segments() const { return num_segments_; }
   /// Labels were checked, but another thread may write where they are.
   void check_class(std::int64_t id) const {
-    require_class(id, layer_.weights.num_rows(), "a label that changed during the call");
+    require_class(id, classes_.num_rows(), "a label that changed during the call");
   }
   int num_threads() const { return num_threads_; }  // no more than there are segments at most
   static constexpr std::int64_t most_segments = 32;
@@ -69,22 +72,19 @@ class ClassStream {
   void logits_of(const std::int64_t* classes, const std::int64_t* first, T* logits) const;
 
  private:
-  void logits_in_tiles(const std::int64_t* classes, const std::int64_t* first, T* logits) const;
-  void fill_block(const MatrixView<const T>& rows, std::int64_t position, T* logits) const;
+  void fill_block(std::int64_t position, std::int64_t count, int thread, T* logits) const;
 
-  const OutputLayer<T>& layer_;
+  const Partition& classes_;
+  const RowsView<const T>& biases_;
   MatrixView<const T> inputs_;
   int num_threads_;
-  MatrixView<const T> examples_{};  // of the chunk
+  std::unique_ptr<ClassProducts<T>> products_;
   std::int64_t size_ = 0;
-  std::int64_t lanes_ = 0;
   std::int64_t begin_ = 0;  // positions that are walked
   std::int64_t end_ = 0;
   std::int64_t segment_classes_ = 0;
   std::int64_t num_segments_ = 0;
-  T* transposed_;  // [dim, lanes]; not of few examples
-  T* logits_;      // [num_threads, block_classes, most lanes]
-  T* rows_;        // [lane_multiple, dim], gathered for logits_of
+  T* logits_;  // [num_threads, block_classes, most lanes]
 };
 
 /// The labels of a chunk of examples, numbered as their targets number them. Memory is taken once,

@@ -18,7 +18,7 @@ template <class T>
 template <class Visit>
 void ClassStream<T>::for_each_block(Visit visit) {
   for_each_empty_block([&](const ClassBlock<T>& block) {
-    fill_block(block.rows, block.position, block.logits);
+    fill_block(block.position, block.size, block.thread, block.logits);
     visit(block);
   });
 }
@@ -32,10 +32,10 @@ void ClassStream<T>::for_each_empty_block(FillAndVisit fill_and_visit) {
     const std::int64_t end = std::min(position + segment_classes_, end_);
     while (position < end) {
       poll_interrupt();
-      const MatrixView<const T> rows =
-          layer_.weights.run_at(position, std::min(block_classes, end - position));
-      fill_and_visit(ClassBlock<T>{segment, t, position, rows.rows, lanes_, rows, logits});
-      position += rows.rows;
+      const std::int64_t size =
+          classes_.run_length(position, std::min(block_classes, end - position));
+      fill_and_visit(ClassBlock<T>{segment, t, position, size, lanes(), logits});
+      position += size;
     }
   });
 }

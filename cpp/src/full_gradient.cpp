@@ -113,8 +113,9 @@ void FullGradient<T>::add_block(std::int64_t first, const ClassBlock<T>& block,
     T& bias = gradients.bias(block.position + r);
     bias = (first == 0 ? T{0} : bias) + kernel.sum(block.logits + r * block.lanes, size);
   }
-  kernel.multiply_add(size, dim, block.size, block.logits, 1, block.lanes, block.rows.data,
-                      block.rows.row_stride,
+  const MatrixView<const T> weights = layer_.weights.run_at(block.position, block.size);
+  kernel.multiply_add(size, dim, block.size, block.logits, 1, block.lanes, weights.data,
+                      weights.row_stride,
                       inputs_ + block.segment * ClassStream<T>::most_lanes * dim, dim);
 }
 

@@ -9,20 +9,22 @@
 
 namespace manyclass {
 
-template <class T>
-void check_full_softmax(const OutputLayer<T>& layer, const Examples<T>& examples,
-                        VectorView<const T> grad_loss) {
+template <class T, class W>
+void check_full_softmax(const OutputLayer<T, W>& layer, const Examples<T>& examples,
+                        VectorView<const T> grad_loss, ComputeDtype compute_dtype) {
+  check_compute_dtype<T>(compute_dtype);
   check_examples(layer, examples, grad_loss);
   check_labels(examples.labels, layer.weights.num_rows(), "labels");
 }
 
-template <class T>
-void full_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples, int num_threads,
-                       VectorView<T> loss) {
-  check_full_softmax(layer, examples);
+template <class T, class W>
+void full_softmax_loss(const OutputLayer<T, W>& layer, const Examples<T>& examples, int num_threads,
+                       VectorView<T> loss, ComputeDtype compute_dtype) {
+  check_full_softmax(layer, examples, {}, compute_dtype);
   check_loss(examples, loss);
   Scratch scratch;
-  ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch);
+  ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch,
+                        compute_dtype);
   const auto targets = make_targets(examples, scratch);
   ChunkLabels<T> labels(most_labels(targets, examples.inputs.rows, ClassStream<T>::most_lanes),
                         scratch);
@@ -34,12 +36,14 @@ void full_softmax_loss(const OutputLayer<T>& layer, const Examples<T>& examples,
   });
 }
 
-#define MANYCLASS_INSTANTIATE(T)                                              \
-  template void check_full_softmax(const OutputLayer<T>&, const Examples<T>&, \
-                                   VectorView<const T>);                      \
-  template void full_softmax_loss(const OutputLayer<T>&, const Examples<T>&, int, VectorView<T>);
-MANYCLASS_INSTANTIATE(float)
-MANYCLASS_INSTANTIATE(double)
+#define MANYCLASS_INSTANTIATE(T, W)                                                  \
+  template void check_full_softmax(const OutputLayer<T, W>&, const Examples<T>&,     \
+                                   VectorView<const T>, ComputeDtype);               \
+  template void full_softmax_loss(const OutputLayer<T, W>&, const Examples<T>&, int, \
+                                  VectorView<T>, ComputeDtype);
+MANYCLASS_INSTANTIATE(float, float)
+MANYCLASS_INSTANTIATE(float, Bfloat16)
+MANYCLASS_INSTANTIATE(double, double)
 #undef MANYCLASS_INSTANTIATE
 
 }  // namespace manyclass

@@ -21,19 +21,20 @@ void check_ranks(const Examples<T>& examples, VectorView<std::int64_t> ranks) {
 
 }  // namespace
 
-template <class T>
-void full_softmax_loss_and_ranks(const OutputLayer<T>& layer, const Examples<T>& examples,
+template <class T, class W>
+void full_softmax_loss_and_ranks(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                                  int num_threads, VectorView<T> loss,
-                                 VectorView<std::int64_t> ranks) {
-  check_full_softmax(layer, examples);
+                                 VectorView<std::int64_t> ranks, ComputeDtype compute_dtype) {
+  check_full_softmax(layer, examples, {}, compute_dtype);
   check_loss(examples, loss);
   check_ranks(examples, ranks);
   Scratch scratch;
-  ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch);
+  ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch,
+                        compute_dtype);
   const auto targets = make_targets(examples, scratch);
   const std::int64_t most = most_labels(targets, examples.inputs.rows, ClassStream<T>::most_lanes);
   ChunkLabels<T> labels(most, scratch);
-  RankCount<T> counts(layer, labels, most, stream, scratch);
+  RankCount<T> counts(layer.weights, labels, most, stream, scratch);
   ExactLoss<T> exact(layer.weights.num_rows(), targets.smoothing, stream, scratch);
   stream.for_each_chunk([&](std::int64_t first) {
     labels.load(stream, examples.labels, targets, first);
@@ -48,17 +49,18 @@ void full_softmax_loss_and_ranks(const OutputLayer<T>& layer, const Examples<T>&
   });
 }
 
-template <class T>
-void label_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, int num_threads,
-                 VectorView<std::int64_t> ranks) {
-  check_full_softmax(layer, examples);
+template <class T, class W>
+void label_ranks(const OutputLayer<T, W>& layer, const Examples<T>& examples, int num_threads,
+                 VectorView<std::int64_t> ranks, ComputeDtype compute_dtype) {
+  check_full_softmax(layer, examples, {}, compute_dtype);
   check_ranks(examples, ranks);
   Scratch scratch;
-  ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch);
+  ClassStream<T> stream(layer, examples.inputs, resolve_num_threads(num_threads), scratch,
+                        compute_dtype);
   const auto targets = make_targets(examples, scratch);
   const std::int64_t most = most_labels(targets, examples.inputs.rows, ClassStream<T>::most_lanes);
   ChunkLabels<T> labels(most, scratch);
-  RankCount<T> counts(layer, labels, most, stream, scratch);
+  RankCount<T> counts(layer.weights, labels, most, stream, scratch);
   stream.for_each_chunk([&](std::int64_t first) {
     labels.load(stream, examples.labels, targets, first);
     counts.reset();
@@ -67,13 +69,15 @@ void label_ranks(const OutputLayer<T>& layer, const Examples<T>& examples, int n
   });
 }
 
-#define MANYCLASS_INSTANTIATE(T)                                                            \
-  template void label_ranks(const OutputLayer<T>&, const Examples<T>&, int,                 \
-                            VectorView<std::int64_t>);                                      \
-  template void full_softmax_loss_and_ranks(const OutputLayer<T>&, const Examples<T>&, int, \
-                                            VectorView<T>, VectorView<std::int64_t>);
-MANYCLASS_INSTANTIATE(float)
-MANYCLASS_INSTANTIATE(double)
+#define MANYCLASS_INSTANTIATE(T, W)                                                            \
+  template void label_ranks(const OutputLayer<T, W>&, const Examples<T>&, int,                 \
+                            VectorView<std::int64_t>, ComputeDtype);                           \
+  template void full_softmax_loss_and_ranks(const OutputLayer<T, W>&, const Examples<T>&, int, \
+                                            VectorView<T>, VectorView<std::int64_t>,           \
+                                            ComputeDtype);
+MANYCLASS_INSTANTIATE(float, float)
+MANYCLASS_INSTANTIATE(float, Bfloat16)
+MANYCLASS_INSTANTIATE(double, double)
 #undef MANYCLASS_INSTANTIATE
 
 }  // namespace manyclass

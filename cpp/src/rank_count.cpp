@@ -11,10 +11,9 @@ namespace {
 // How many of a block's first rows are classes below `label`: within a shard classes ascend by a
 // fixed step.
 template <class T>
-std::int64_t rows_below(const RowsView<const T>& weights, const ClassBlock<T>& block,
-                        std::int64_t label) {
-  const std::int64_t first = weights.class_at(block.position);
-  const std::int64_t step = weights.class_at(block.position + block.size - 1) - first;
+std::int64_t rows_below(const Partition& classes, const ClassBlock<T>& block, std::int64_t label) {
+  const std::int64_t first = classes.class_at(block.position);
+  const std::int64_t step = classes.class_at(block.position + block.size - 1) - first;
   const std::int64_t stride = block.size > 1 ? step / (block.size - 1) : 1;
   if (label <= first) return 0;
   return std::min(block.size, (label - first + stride - 1) / stride);
@@ -23,9 +22,9 @@ std::int64_t rows_below(const RowsView<const T>& weights, const ClassBlock<T>& b
 }  // namespace
 
 template <class T>
-RankCount<T>::RankCount(const OutputLayer<T>& layer, const ChunkLabels<T>& labels,
+RankCount<T>::RankCount(const Partition& classes, const ChunkLabels<T>& labels,
                         std::int64_t most_labels, const ClassStream<T>& stream, Scratch& scratch)
-    : layer_(layer),
+    : classes_(classes),
       labels_(labels),
       stream_(stream),
       above_(scratch.take<std::int64_t>(stream.num_segments() * most_labels)) {}
@@ -61,7 +60,7 @@ void RankCount<T>::add_labels(const ClassBlock<T>& block, std::int64_t j,
   };
   for_each_label([&](std::int64_t l, std::int64_t e) {
     marks[l] = labels_.logits[e];
-    ties[l] = static_cast<T>(rows_below(layer_.weights, block, labels_.classes[e]));
+    ties[l] = static_cast<T>(rows_below(classes_, block, labels_.classes[e]));
   });
   kernels::table<T>().column_count_above(block.logits, block.size, block.lanes, marks, ties,
                                          counts);
@@ -76,7 +75,7 @@ void RankCount<T>::write(VectorView<std::int64_t> ranks) const {
     std::int64_t rank = 1;
     for (std::int64_t s = 0; s < stream_.num_segments(); ++s) rank += above_[s * count + e];
     const T logit = labels_.logits[e];
-    ranks[e] = logit == logit ? rank : layer_.weights.num_rows();
+    ranks[e] = logit == logit ? rank : classes_.num_rows();
   }
 }
 

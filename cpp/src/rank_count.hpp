@@ -12,7 +12,7 @@ template <class T>
 class RankCount {
  public:
   /// `most_labels` are those of any chunk.
-  RankCount(const OutputLayer<T>& layer, const ChunkLabels<T>& labels, std::int64_t most_labels,
+  RankCount(const Partition& classes, const ChunkLabels<T>& labels, std::int64_t most_labels,
             const ClassStream<T>& stream, Scratch& scratch);
 
   /// For the labels that are there now.
@@ -25,7 +25,7 @@ class RankCount {
  private:
   void add_labels(const ClassBlock<T>& block, std::int64_t j, std::int64_t* above) const;
 
-  const OutputLayer<T>& layer_;
+  const Partition& classes_;
   const ChunkLabels<T>& labels_;
   const ClassStream<T>& stream_;
   std::int64_t most_labels_ = 0;  // of an example of the chunk

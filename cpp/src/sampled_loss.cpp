@@ -128,14 +128,13 @@ SampledGradients<T> compute_loss_and_grad_with(const OutputLayer<T, W>& layer,
 // Calls compute.operator()<Operands>() for the operands that are asked for.
 template <class T, class W, class Compute>
 auto with_operands(ComputeDtype compute_dtype, Compute compute) {
-  if (compute_dtype == ComputeDtype::of_arrays) {
-    return compute.template operator()<PlainOperands<T, W>>();
-  }
+  check_compute_dtype<T>(compute_dtype);
   if constexpr (std::is_same_v<T, float>) {
-    return compute.template operator()<Bfloat16Operands<W>>();
-  } else {
-    refuse("compute_dtype is bfloat16, the arrays are float64; bfloat16 is for float32 arrays");
+    if (compute_dtype == ComputeDtype::bfloat16) {
+      return compute.template operator()<Bfloat16Operands<W>>();
+    }
   }
+  return compute.template operator()<PlainOperands<T, W>>();
 }
 
 template <TileLoss Loss, class T, class W>

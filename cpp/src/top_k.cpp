@@ -5,6 +5,7 @@
 #include "checks.hpp"
 #include "class_stream.hpp"
 #include "excluded_classes.hpp"
+#include "loss_checks.hpp"
 #include "manyclass/threads.hpp"
 #include "running_softmax.hpp"
 #include "top_k_result.hpp"
@@ -23,16 +24,17 @@ void write_log_probabilities(std::int64_t i, double logsumexp, const TopK<T>& re
 
 }  // namespace
 
-template <class T>
-void check_k(const OutputLayer<T>& layer, std::int64_t k) {
+template <class T, class W>
+void check_k(const OutputLayer<T, W>& layer, std::int64_t k) {
   const std::int64_t num_classes = layer.weights.num_rows();
   require(k >= 1 && k <= num_classes, "k is ", k, "; it must be at least 1 and at most the ",
           num_classes, " classes");
 }
 
-template <class T>
-void top_k(const OutputLayer<T>& layer, MatrixView<const T> inputs, const LabelsView& excluded,
-           int num_threads, const TopK<T>& result) {
+template <class T, class W>
+void top_k(const OutputLayer<T, W>& layer, MatrixView<const T> inputs, const LabelsView& excluded,
+           int num_threads, const TopK<T>& result, ComputeDtype compute_dtype) {
+  check_compute_dtype<T>(compute_dtype);
   check_inputs(layer, inputs);
   const std::int64_t num_classes = layer.weights.num_rows();
   const std::int64_t k = result.indices.cols;
@@ -44,7 +46,7 @@ void top_k(const OutputLayer<T>& layer, MatrixView<const T> inputs, const Labels
   const int threads = resolve_num_threads(num_threads);
   const bool wants_probabilities = result.log_probabilities.data != nullptr;
   const std::int64_t chunk = BestClasses<T>::examples_at_once(k);
-  ClassStream<T> stream(layer, inputs, threads, scratch);
+  ClassStream<T> stream(layer, inputs, threads, scratch, compute_dtype);
   BestClasses<T> best(layer.weights, excluded_sets, k, std::min(chunk, inputs.rows),
                       stream.num_threads(), scratch);
   RunningSoftmax<T> softmax(wants_probabilities ? stream.num_segments() : 0, scratch);
@@ -65,11 +67,13 @@ void top_k(const OutputLayer<T>& layer, MatrixView<const T> inputs, const Labels
   }
 }
 
-template void check_k(const OutputLayer<float>&, std::int64_t);
-template void check_k(const OutputLayer<double>&, std::int64_t);
-template void top_k(const OutputLayer<float>&, MatrixView<const float>, const LabelsView&, int,
-                    const TopK<float>&);
-template void top_k(const OutputLayer<double>&, MatrixView<const double>, const LabelsView&, int,
-                    const TopK<double>&);
+#define MANYCLASS_INSTANTIATE(T, W)                                                          \
+  template void check_k(const OutputLayer<T, W>&, std::int64_t);                             \
+  template void top_k(const OutputLayer<T, W>&, MatrixView<const T>, const LabelsView&, int, \
+                      const TopK<T>&, ComputeDtype);
+MANYCLASS_INSTANTIATE(float, float)
+MANYCLASS_INSTANTIATE(float, Bfloat16)
+MANYCLASS_INSTANTIATE(double, double)
+#undef MANYCLASS_INSTANTIATE
 
 }  // namespace manyclass

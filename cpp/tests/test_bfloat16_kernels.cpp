@@ -1,10 +1,10 @@
 // The kernels for bfloat16 on every instruction set that runs here against the plain reference.
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include "bfloat16_testing.hpp"
 #include "guarded_array.hpp"
 #include "kernel_testing.hpp"
 
@@ -12,17 +12,6 @@ using namespace manyclass;
 using namespace manyclass::kernels;
 
 namespace {
-
-using Pairs = std::vector<Bfloat16Pair>;
-
-template <class Check>
-void on_every_bfloat16_target(Check check) {
-  for (const Target& target : compiled_targets()) {
-    if (!target.supported()) continue;
-    CAPTURE(target.name);
-    check(*target.table_bfloat16);
-  }
-}
 
 std::vector<std::uint32_t> bits_of(const Pairs& pairs) {
   std::vector<std::uint32_t> bits;
@@ -48,14 +37,6 @@ Pairs integer_pairs(std::int64_t size, unsigned seed) {
   Pairs pairs(static_cast<std::size_t>(size));
   reference_bfloat16.round(values.data(), 2 * size, pairs.data());
   return pairs;
-}
-
-// Numbers of all sizes, whatever their bits.
-std::vector<float> any_numbers(std::size_t size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::vector<float> values(size);
-  for (float& value : values) value = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
-  return values;
 }
 
 }  // namespace
@@ -223,29 +204,6 @@ TEST_CASE("kernels for bfloat16 touch nothing beside their arrays") {
         kernel.axpy(kernel.dot(x.data(), y.data(), n), x.data(), y.data(), n);
         GuardedArray<Bfloat16Pair> both(Pairs(std::size_t(n + 1) / 2 * 2), guard);
         kernel.interleave(out.data(), out.data(), (n + 1) / 2, both.data());
-      }
-    }
-  });
-}
-
-TEST_CASE("every bfloat16 is widened as it is, in rows of every length and place") {
-  std::vector<Bfloat16> every(65536);
-  for (std::size_t i = 0; i < every.size(); ++i) every[i].bits = static_cast<std::uint16_t>(i);
-  const auto is_widened = [](float wide, Bfloat16 x) {
-    return std::bit_cast<std::uint32_t>(wide) == std::uint32_t{x.bits} << 16;
-  };
-  on_every_bfloat16_target([&](const Bfloat16Table& table) {
-    std::vector<float> wide(every.size());
-    table.widen(every.data(), std::int64_t(every.size()), wide.data());
-    REQUIRE(std::equal(wide.begin(), wide.end(), every.begin(), is_widened));
-    for (std::int64_t n = 0; n <= 70; ++n) {
-      const std::vector<Bfloat16> row(every.begin() + 16000, every.begin() + 16000 + n);
-      for (const Guard guard : {Guard::before, Guard::behind}) {
-        GuardedArray<Bfloat16> x(row, guard);
-        GuardedArray<float> out(std::vector<float>(std::size_t(n)), guard);
-        table.widen(x.data(), n, out.data());
-        const auto values = out.values();
-        REQUIRE(std::equal(values.begin(), values.end(), row.begin(), is_widened));
       }
     }
   });

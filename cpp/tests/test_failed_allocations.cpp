@@ -126,6 +126,13 @@ TEST_CASE("all classes") {
           full_softmax_loss<float>(p.layer(), p.examples(), threads, p.loss_out());
           return p.outputs();
         }));
+  check("loss of rows of bfloat16, computed in it", with_problem([](Problem& p) {
+          static const std::vector<Bfloat16> rows(classes * dim);
+          const OutputLayer<float, Bfloat16> layer{
+              RowsView<const Bfloat16>({rows.data(), classes, dim, dim}), p.layer().biases};
+          full_softmax_loss(layer, p.examples(), threads, p.loss_out(), ComputeDtype::bfloat16);
+          return p.outputs();
+        }));
   check("gradients", with_problem([](Problem& p) {
           static Problem to;
           full_softmax_loss_and_grad<float>(

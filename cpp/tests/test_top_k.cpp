@@ -163,12 +163,7 @@ TEST_CASE_TEMPLATE("Best classes do not depend on which thread sees which block"
       std::shuffle(order.begin(), order.end(), random);
       best.reset(0, size);
       for (const std::int64_t b : order) {  // 12 blocks of 250
-        best.add({0,
-                  int(random() % unsigned(num_threads)),
-                  b * 250,
-                  250,
-                  lanes,
-                  {},
+        best.add({0, int(random() % unsigned(num_threads)), b * 250, 250, lanes,
                   logits.data() + b * 250 * lanes});
       }
       for (std::int64_t l = 0; l < size; ++l) {

@@ -172,7 +172,12 @@ def nce_loss_and_grad(
     compute_dtype: str | None = None,
 ) -> tuple[Array, Slices, Slices, Array, DrawnCandidates | None]: ...
 def check_full_softmax(
-    weights: Table, biases: Table, targets: Targets, inputs: Array, partition_strategy: str
+    weights: Table,
+    biases: Table,
+    targets: Targets,
+    inputs: Array,
+    partition_strategy: str,
+    compute_dtype: str | None = None,
 ) -> None: ...
 def full_softmax_loss(
     weights: Table,
@@ -181,6 +186,7 @@ def full_softmax_loss(
     inputs: Array,
     partition_strategy: str,
     num_threads: int,
+    compute_dtype: str | None = None,
 ) -> Array: ...
 def full_softmax_loss_and_grad(
     weights: Table,
@@ -218,6 +224,7 @@ def label_ranks(
     inputs: Array,
     partition_strategy: str,
     num_threads: int,
+    compute_dtype: str | None = None,
 ) -> Ids: ...
 def full_softmax_loss_and_ranks(
     weights: Table,
@@ -226,6 +233,7 @@ def full_softmax_loss_and_ranks(
     inputs: Array,
     partition_strategy: str,
     num_threads: int,
+    compute_dtype: str | None = None,
 ) -> tuple[Array, Ids]: ...
 def top_k(
     weights: Table,
@@ -236,6 +244,7 @@ def top_k(
     log_probabilities: bool,
     partition_strategy: str,
     num_threads: int,
+    compute_dtype: str | None = None,
 ) -> tuple[Array, Ids]: ...
 
 class QuantizedRows:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_table
+from manyclass._compute_dtype import as_compute_dtype
 from manyclass._scalars import as_flag, as_integer, as_name
 from manyclass._targets import read_targets
 from manyclass.ragged_labels import RaggedLabels
@@ -62,6 +64,7 @@ def evaluate(
     *,
     k: int | Iterable[int] = (1, 5, 10),
     partition_strategy: str = "div",
+    compute_dtype: DTypeLike | None = None,
     progress: bool | None = None,
     num_threads: int | None = None,
 ) -> Evaluation:
@@ -75,6 +78,8 @@ def evaluate(
         How many best classes the metrics look at.
     partition_strategy : {"div", "mod"}
         How classes are spread over shards.
+    compute_dtype : "bfloat16", optional
+        What products are computed in, as in `full_softmax_loss`.
     progress : bool, optional
         Whether to show a bar. By default there is one where a terminal shows it, tqdm is installed,
         and the work takes longer than 2 seconds.
@@ -89,7 +94,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        If shapes or layouts do not fit, a label lies outside [0, num_classes), or a k is below 1.
+        If shapes or layouts do not fit, a label lies outside [0, num_classes), a k is below 1, or
+        ``compute_dtype`` is another or comes with float64 arrays.
     TypeError
         If a dtype is another.
     ImportError
@@ -105,14 +111,15 @@ def evaluate(
     rows = as_array(inputs, "inputs")
     strategy = as_name(partition_strategy, "partition_strategy")
     threads = thread_argument(num_threads)
+    computed_in = as_compute_dtype(compute_dtype)
     targets = read_targets(labels, num_true)
-    _core.check_full_softmax(*tables, targets, rows, strategy)
+    _core.check_full_softmax(*tables, targets, rows, strategy, computed_in)
 
     losses, ranks = np.empty(len(rows), rows.dtype), np.empty_like(targets[0])
     with _bar(progress, len(rows)) as advance:
         for examples, places, part in _parts(targets, len(rows)):
             losses[examples], ranks[places] = _core.full_softmax_loss_and_ranks(
-                *tables, part, rows[examples], strategy, threads
+                *tables, part, rows[examples], strategy, threads, computed_in
             )
             advance(examples.stop - examples.start)
     if targets[1] is None:

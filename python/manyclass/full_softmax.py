@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, Table, as_array, as_table
+from manyclass._compute_dtype import as_compute_dtype
 from manyclass._scalars import as_name
 from manyclass._targets import read_targets
 from manyclass.ragged_labels import RaggedLabels
@@ -24,6 +25,7 @@ def full_softmax_loss(
     partition_strategy: str = "div",
     label_weights: ArrayLike | None = None,
     label_smoothing: float = 0.0,
+    compute_dtype: DTypeLike | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Compute the exact softmax cross entropy of each example.
@@ -33,24 +35,31 @@ def full_softmax_loss(
 
     Parameters
     ----------
-    weights : array of float32 or float64, shape [num_classes, dim], or list of such
-        A row for each class, used where it lies. A list holds the shards of one table.
+    weights : array of float32, float64 or bfloat16, shape [num_classes, dim], or list of such
+        A row for each class, used where it lies. A list holds the shards of one table. Rows of
+        ``ml_dtypes.bfloat16``, half the memory, go with all else in float32 and are read as the
+        float32 that they are.
     biases : array, shape [num_classes], or list of such
-        Of the dtype of weights.
+        Of the dtype of inputs.
     labels : array of int64, shape [batch, num_true], or RaggedLabels
         The true classes; `RaggedLabels` are any number for each example.
-    inputs : array, shape [batch, dim]
-        Of the dtype of weights.
+    inputs : array of float32 or float64, shape [batch, dim]
+        Of the dtype of weights, or float32 if that is bfloat16.
     num_true : int, default 1
         The number of true classes of each example; 1 for ragged labels.
     partition_strategy : {"div", "mod"}
         How classes are spread over shards.
     label_weights : array, shape [batch, num_true] or, for ragged labels, [num_labels], optional
-        The target of each label, of the dtype of weights: finite, not negative, and of any sum.
+        The target of each label, of the dtype of inputs: finite, not negative, and of any sum.
         By default an example's n labels have the target 1 / n each.
     label_smoothing : float, default 0.0
         The share, at least 0 and below 1, of an example's targets that all classes have in equal
         parts.
+    compute_dtype : "bfloat16", optional
+        Products are computed in: that of inputs by default. With "bfloat16" (or
+        ``ml_dtypes.bfloat16``), for float32 inputs, both inputs and rows are rounded to it where
+        they are multiplied; products, sums and softmax are float32. Faster where the processor has
+        instructions for it.
     num_threads : int, optional
         `get_num_threads` if None.
 
@@ -63,8 +72,9 @@ def full_softmax_loss(
     Raises
     ------
     ValueError
-        If shapes or layouts do not fit, a label lies outside [0, num_classes), or a weight or
-        ``label_smoothing`` is out of range.
+        If shapes or layouts do not fit, a label lies outside [0, num_classes), a weight or
+        ``label_smoothing`` is out of range, or ``compute_dtype`` is another or comes with float64
+        arrays.
     TypeError
         If a dtype is another.
 
@@ -86,4 +96,5 @@ def full_softmax_loss(
         as_array(inputs, "inputs"),
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
+        as_compute_dtype(compute_dtype),
     )

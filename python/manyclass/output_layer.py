@@ -100,6 +100,7 @@ class OutputLayer:
         *,
         label_weights: ArrayLike | None = None,
         label_smoothing: float = 0.0,
+        compute_dtype: DTypeLike | None = None,
         num_threads: int | None = None,
     ) -> NDArray[Any]:
         """Compute the exact softmax cross entropy of each example, over all classes.
@@ -107,13 +108,16 @@ class OutputLayer:
         Parameters
         ----------
         inputs : array, shape [batch, dim]
-            Of the dtype of weights.
+            Of the dtype of weights, float32 beside bfloat16.
         labels : array of int64, shape [batch] or [batch, num_true], or RaggedLabels
             The true classes.
         label_weights : array of the shape of labels or, if they are ragged, of values, optional
-            The target of each label, of the dtype of weights, as in `full_softmax_loss`.
+            The target of each label, of the dtype of inputs, as in `full_softmax_loss`.
         label_smoothing : float, default 0.0
             As in `full_softmax_loss`; what a layer is trained with does not count here.
+        compute_dtype : "bfloat16", optional
+            What products are computed in, as in `full_softmax_loss`; what the layer's sampled
+            losses are computed in does not count here.
         num_threads : int, optional
             `get_num_threads` if None.
 
@@ -131,6 +135,7 @@ class OutputLayer:
             partition_strategy=self._partition_strategy,
             label_weights=weight_columns(label_weights, labels),
             label_smoothing=label_smoothing,
+            compute_dtype=compute_dtype,
             num_threads=num_threads,
         )
 
@@ -139,6 +144,7 @@ class OutputLayer:
         inputs: ArrayLike,
         labels: ArrayLike | RaggedLabels,
         *,
+        compute_dtype: DTypeLike | None = None,
         num_threads: int | None = None,
     ) -> IdArray:
         """Compute the rank of each label among all classes, 1 for the largest logit.
@@ -157,6 +163,7 @@ class OutputLayer:
             inputs,
             num_true,
             partition_strategy=self._partition_strategy,
+            compute_dtype=compute_dtype,
             num_threads=num_threads,
         )
         return ranks if isinstance(labels, RaggedLabels) else ranks.reshape(np.shape(labels))
@@ -167,6 +174,7 @@ class OutputLayer:
         labels: ArrayLike | RaggedLabels,
         *,
         k: int | Iterable[int] = (1, 5, 10),
+        compute_dtype: DTypeLike | None = None,
         progress: bool | None = None,
         num_threads: int | None = None,
     ) -> Evaluation:
@@ -175,11 +183,13 @@ class OutputLayer:
         Parameters
         ----------
         inputs : array, shape [batch, dim]
-            Of the dtype of weights; a whole test set, a memory map too.
+            Of the dtype of weights, float32 beside bfloat16; a whole test set, a memory map too.
         labels : array of int64, shape [batch] or [batch, num_true], or RaggedLabels
             The true classes.
         k : int or several, default (1, 5, 10)
             How many best classes the metrics look at.
+        compute_dtype : "bfloat16", optional
+            What products are computed in, as in `full_loss`.
         progress : bool, optional
             Whether to show a bar, as in `evaluate`.
         num_threads : int, optional
@@ -200,6 +210,7 @@ class OutputLayer:
             k=k,
             partition_strategy=self._partition_strategy,
             progress=progress,
+            compute_dtype=compute_dtype,
             num_threads=num_threads,
         )
 
@@ -210,6 +221,7 @@ class OutputLayer:
         *,
         excluded: ArrayLike | RaggedLabels | None = None,
         log_probabilities: bool = False,
+        compute_dtype: DTypeLike | None = None,
         num_threads: int | None = None,
     ) -> tuple[NDArray[Any], IdArray]:
         """Find the classes of the k largest logits of each example, exactly.
@@ -217,13 +229,15 @@ class OutputLayer:
         Parameters
         ----------
         inputs : array, shape [batch, dim]
-            Of the dtype of weights.
+            Of the dtype of weights, float32 beside bfloat16.
         k : int
             From 1 to the number of classes.
         excluded : array of int64, shape [batch, m], or RaggedLabels, optional
             Classes that each example is not answered, as in `top_k`.
         log_probabilities : bool, default False
             Whether ``values`` are log probabilities, as in `top_k`.
+        compute_dtype : "bfloat16", optional
+            What products are computed in, as in `full_loss`.
         num_threads : int, optional
             `get_num_threads` if None.
 
@@ -241,6 +255,7 @@ class OutputLayer:
             excluded=excluded,
             log_probabilities=log_probabilities,
             partition_strategy=self._partition_strategy,
+            compute_dtype=compute_dtype,
             num_threads=num_threads,
         )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_table
+from manyclass._compute_dtype import as_compute_dtype
 from manyclass._scalars import as_name
 from manyclass._targets import read_targets
 from manyclass.ragged_labels import RaggedLabels
@@ -22,6 +23,7 @@ def label_ranks(
     num_true: int = 1,
     *,
     partition_strategy: str = "div",
+    compute_dtype: DTypeLike | None = None,
     num_threads: int | None = None,
 ) -> IdArray:
     """Compute the rank of each true class among all classes.
@@ -41,6 +43,7 @@ def label_ranks(
         as_array(inputs, "inputs"),
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
+        as_compute_dtype(compute_dtype),
     )
 
 
@@ -54,6 +57,7 @@ def full_softmax_loss_and_ranks(
     partition_strategy: str = "div",
     label_weights: ArrayLike | None = None,
     label_smoothing: float = 0.0,
+    compute_dtype: DTypeLike | None = None,
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], IdArray]:
     """Compute `full_softmax_loss` and `label_ranks` in one pass over the classes.
@@ -74,4 +78,5 @@ def full_softmax_loss_and_ranks(
         as_array(inputs, "inputs"),
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
+        as_compute_dtype(compute_dtype),
     )

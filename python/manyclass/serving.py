@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from manyclass import _core
 from manyclass._arrays import ArrayLike, IdArray, Table, as_array, as_ids, as_table
+from manyclass._compute_dtype import as_compute_dtype
 from manyclass._scalars import as_flag, as_integer, as_name
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.threads import thread_argument
@@ -22,9 +23,10 @@ def top_k(
     excluded: ArrayLike | RaggedLabels | None = None,
     log_probabilities: bool = False,
     partition_strategy: str = "div",
+    compute_dtype: DTypeLike | None = None,
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], IdArray]:
-    """Find the classes of the k largest logits of each example, exactly.
+    """Find the classes of the k largest logits of each example, exactly: all are computed.
 
     Classes are streamed in blocks: the batch-by-classes matrix is never in memory.
 
@@ -42,6 +44,8 @@ def top_k(
         logsumexp of the logits of all classes, excluded ones too. It comes from the same pass.
     partition_strategy : {"div", "mod"}
         How classes are spread over shards.
+    compute_dtype : "bfloat16", optional
+        What products are computed in, as in `full_softmax_loss`.
     num_threads : int, optional
         `get_num_threads` if None.
 
@@ -55,8 +59,9 @@ def top_k(
     Raises
     ------
     ValueError
-        If shapes or layouts do not fit, an excluded class lies outside [0, num_classes), or ``k``
-        is below 1 or above the number of classes that are not excluded.
+        If shapes or layouts do not fit, an excluded class lies outside [0, num_classes), ``k`` is
+        below 1 or above the number of classes that are not excluded, or ``compute_dtype`` is
+        another or comes with float64 arrays.
     TypeError
         If a dtype is another.
     """
@@ -69,6 +74,7 @@ def top_k(
         as_flag(log_probabilities, "log_probabilities"),
         as_name(partition_strategy, "partition_strategy"),
         thread_argument(num_threads),
+        as_compute_dtype(compute_dtype),
     )
 
 

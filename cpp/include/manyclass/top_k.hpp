@@ -19,21 +19,23 @@ struct TopK {
 
 /// Throws std::invalid_argument unless k lies in [1, num_classes]. `top_k` does so too; this is for
 /// who must know before memory for the result is taken.
-template <class T>
-void check_k(const OutputLayer<T>& layer, std::int64_t k);
+template <class T, class W = T>
+void check_k(const OutputLayer<T, W>& layer, std::int64_t k);
 
-/// Finds the k classes of the largest logits of each example, exactly. Of equal logits the smaller
-/// class is ahead; NaN is behind all others. Classes are streamed: the batch x classes matrix is
-/// never in memory.
+/// Finds the k classes of the largest logits of each example, all of which are computed. Of equal
+/// logits the smaller class is ahead; NaN is behind all others. Classes are streamed: the batch x
+/// classes matrix is never in memory.
 ///
 /// `excluded` holds, as labels do, classes that each example may not be answered, in any order; a
 /// default-constructed view excludes none. They do count in log_probabilities.
 ///
-/// `num_threads` 0 means get_num_threads(). Throws std::invalid_argument, before anything is
-/// written, if shapes disagree, k is below 1 or above the number of classes that are left, or an
-/// excluded class lies outside [0, num_classes).
-template <class T>
-void top_k(const OutputLayer<T>& layer, MatrixView<const T> inputs, const LabelsView& excluded,
-           int num_threads, const TopK<T>& result);
+/// Bfloat16 rows and `compute_dtype` are those of `full_softmax_loss`; `num_threads` 0 means
+/// get_num_threads(). Throws std::invalid_argument, before anything is written, if shapes disagree,
+/// k is below 1 or above the number of classes that are left, an excluded class lies outside
+/// [0, num_classes), or bfloat16 is asked for with other arrays than float's.
+template <class T, class W = T>
+void top_k(const OutputLayer<T, W>& layer, MatrixView<const T> inputs, const LabelsView& excluded,
+           int num_threads, const TopK<T>& result,
+           ComputeDtype compute_dtype = ComputeDtype::of_arrays);
 
 }  // namespace manyclass

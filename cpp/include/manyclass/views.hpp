@@ -50,12 +50,62 @@ struct MatrixView {
 /// `mod`: class c is row c / P of shard c % P.
 enum class PartitionStrategy { div, mod };
 
-/// The rows of a table, one per class, held by one matrix or by several shards.
+/// Where each class stands on one or several shards.
 ///
-/// A row's *position* is its place when the shards are laid one after another. For a single
-/// matrix and for `div` it equals the class; for `mod` it does not.
+/// A class's *position* is its place when the shards are laid one after another. For a single
+/// shard and for `div` it equals the class; for `mod` it does not.
+class Partition {
+ public:
+  Partition() = default;
+  Partition(std::int64_t num_rows, std::int64_t num_shards, PartitionStrategy strategy)
+      : strategy_(strategy),
+        num_rows_(num_rows),
+        num_shards_(num_shards),
+        short_rows_(num_rows / num_shards),
+        long_shards_(num_rows % num_shards) {}
+
+  std::int64_t num_rows() const { return num_rows_; }
+  std::int64_t num_shards() const { return num_shards_; }
+  PartitionStrategy strategy() const { return strategy_; }
+
+  /// Whether the position of every class is the class itself.
+  bool is_in_order() const { return num_shards() == 1 || strategy_ == PartitionStrategy::div; }
+  std::int64_t position(std::int64_t class_id) const {
+    if (is_in_order()) return class_id;
+    return first_position(class_id % num_shards()) + class_id / num_shards();
+  }
+  std::int64_t class_at(std::int64_t position) const {
+    if (is_in_order()) return position;
+    const std::int64_t p = shard_at(position);
+    return (position - first_position(p)) * num_shards() + p;
+  }
+
+  /// The first position that lies in shard `p`; `first_position(num_shards())` is `num_rows()`.
+  std::int64_t first_position(std::int64_t p) const {
+    return p * short_rows_ + (p < long_shards_ ? p : long_shards_);
+  }
+  std::int64_t shard_at(std::int64_t position) const {
+    const std::int64_t in_long = long_shards_ * (short_rows_ + 1);
+    if (position < in_long) return position / (short_rows_ + 1);
+    return long_shards_ + (position - in_long) / short_rows_;
+  }
+  /// How many of `count` positions from one on lie in the same shard.
+  std::int64_t run_length(std::int64_t position, std::int64_t count) const {
+    const std::int64_t left = first_position(shard_at(position) + 1) - position;
+    return left < count ? left : count;
+  }
+
+ private:
+  PartitionStrategy strategy_ = PartitionStrategy::div;
+  std::int64_t num_rows_ = 0;
+  std::int64_t num_shards_ = 0;
+  std::int64_t short_rows_ = 0;   // rows of the shorter shards
+  std::int64_t long_shards_ = 0;  // how many leading shards have one row more
+};
+
+/// The rows of a table, one per class, held by one matrix or by several shards.
 template <class T>
-class RowsView {
+class RowsView : public Partition {
  public:
   RowsView() = default;
   explicit RowsView(MatrixView<T> rows);
@@ -69,62 +119,30 @@ class RowsView {
     requires(!std::is_const_v<T>)
   {
     RowsView<const T> rows;
+    static_cast<Partition&>(rows) = *this;
     rows.shards_.assign(shards_.begin(), shards_.end());
-    rows.strategy_ = strategy_;
-    rows.num_rows_ = num_rows_;
-    rows.short_rows_ = short_rows_;
-    rows.long_shards_ = long_shards_;
     return rows;
   }
 
-  std::int64_t num_rows() const { return num_rows_; }
   std::int64_t dim() const { return shards_.front().cols; }
-  std::int64_t num_shards() const { return static_cast<std::int64_t>(shards_.size()); }
-  PartitionStrategy strategy() const { return strategy_; }
   const MatrixView<T>& shard(std::int64_t p) const { return shards_[static_cast<std::size_t>(p)]; }
 
-  /// Whether the position of every class is the class itself.
-  bool is_in_order() const { return num_shards() == 1 || strategy_ == PartitionStrategy::div; }
-  std::int64_t position(std::int64_t class_id) const {
-    if (is_in_order()) return class_id;
-    return first_position(class_id % num_shards()) + class_id / num_shards();
-  }
-  std::int64_t class_at(std::int64_t position) const {
-    if (is_in_order()) return position;
-    const std::int64_t p = shard_at(position);
-    return (position - first_position(p)) * num_shards() + p;
-  }
   T* row_at(std::int64_t position) const {
     if (num_shards() == 1) return shards_.front().row(position);
     const std::int64_t p = shard_at(position);
     return shard(p).row(position - first_position(p));
   }
   T* row(std::int64_t class_id) const { return row_at(position(class_id)); }
-
-  /// The first position that lies in shard `p`; `first_position(num_shards())` is `num_rows()`.
-  std::int64_t first_position(std::int64_t p) const {
-    return p * short_rows_ + (p < long_shards_ ? p : long_shards_);
-  }
-  std::int64_t shard_at(std::int64_t position) const {
-    const std::int64_t in_long = long_shards_ * (short_rows_ + 1);
-    if (position < in_long) return position / (short_rows_ + 1);
-    return long_shards_ + (position - in_long) / short_rows_;
-  }
   /// The longest run of rows from `position` on, at most `count`, that lies in one shard.
   MatrixView<T> run_at(std::int64_t position, std::int64_t count) const {
     const std::int64_t p = shard_at(position);
-    const std::int64_t left = first_position(p + 1) - position;
-    return shard(p).middle_rows(position - first_position(p), left < count ? left : count);
+    return shard(p).middle_rows(position - first_position(p), run_length(position, count));
   }
 
  private:
   friend class RowsView<std::remove_const_t<T>>;
 
   std::vector<MatrixView<T>> shards_;
-  PartitionStrategy strategy_ = PartitionStrategy::div;
-  std::int64_t num_rows_ = 0;
-  std::int64_t short_rows_ = 0;   // rows of the shorter shards
-  std::int64_t long_shards_ = 0;  // how many leading shards have one row more
 };
 
 extern template class RowsView<const float>;

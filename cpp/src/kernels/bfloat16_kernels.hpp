@@ -1,4 +1,4 @@
-// What losses computed in bfloat16 need, as functions behind one table per instruction set.
+// What products of bfloat16 need, as functions behind one table per instruction set.
 //
 // float32 is rounded to the nearest bfloat16, ties to even; what is below the smallest normal
 // number becomes a zero of its sign, since the instructions for bfloat16 take it for one. NaN stays
@@ -28,6 +28,22 @@ struct Bfloat16Table {
                            const Bfloat16Pair* a, std::int64_t a_row, std::int64_t a_col,
                            const Bfloat16Pair* b, std::int64_t b_row, bool add, float* const* c);
 
+  /// y[m] += A[m, k] x[k], the elements of A as the float32 that they are; rows of A are
+  /// contiguous. Each row's sum has one order, whatever m is.
+  void (*row_products)(const Bfloat16* a, std::int64_t m, std::int64_t k, std::int64_t a_row,
+                       const float* x, float* y);
+
+  /// out[i] = x[i], as float32.
+  void (*widen)(const Bfloat16* x, std::int64_t n, float* out);
+  /// out[i] = x[i], rounded, as float32.
+  void (*round_values)(const float* x, std::int64_t n, float* out);
+  /// out[i] = x[i], or a zero of its sign if it is below the smallest normal number; after an odd n
+  /// comes 0.
+  void (*flush)(const Bfloat16* x, std::int64_t n, Bfloat16* out);
+  /// Whether one of rows [m, k] is not 0, but below the smallest normal number.
+  bool (*any_subnormal)(const Bfloat16* rows, std::int64_t m, std::int64_t k,
+                        std::int64_t row_stride);
+
   /// out[p] = (x[2 p], x[2 p + 1]), rounded; after an odd n comes 0.
   void (*round)(const float* x, std::int64_t n, Bfloat16Pair* out);
   /// The pairs of two rows, one below the other: out[j] = (element j of first, element j of second)
@@ -48,9 +64,6 @@ struct Bfloat16Table {
   float (*dot)(const float* x, const float* y, std::int64_t n);
   /// y[i] += alpha * x[i], alpha and x rounded.
   void (*axpy)(float alpha, const float* x, float* y, std::int64_t n);
-
-  /// out[i] = x[i], every number as it is.
-  void (*widen)(const Bfloat16* x, std::int64_t n, float* out);
 };
 
 /// The table chosen for this process.

@@ -64,6 +64,66 @@ void round_row(const float* x, std::int64_t n, Bfloat16Pair* out) {
   }
 }
 
+void widen(const Bfloat16* x, std::int64_t n, float* out) {
+  constexpr std::int64_t w = width<float>;
+  std::int64_t i = 0;
+  for (; i + w <= n; i += w) store(out + i, load(x + i));
+  for (; i < n; ++i) out[i] = element_of(x[i]);
+}
+
+void round_values(const float* x, std::int64_t n, float* out) {
+  constexpr std::int64_t w = width<float>;
+  std::int64_t i = 0;
+  for (; i + w <= n; i += w) store(out + i, rounded(load(x + i)));
+  for (; i < n; ++i) out[i] = rounded(x[i]);
+}
+
+// Of one bfloat16 or of a vector of them.
+template <class Bits>
+inline Bits flushed(Bits bits) {
+  return (bits & 0x7f80) == 0 ? bits & 0x8000 : bits;
+}
+
+using HalfBits __attribute__((vector_size(MANYCLASS_VECTOR_BYTES))) = std::uint16_t;
+using LooseHalfBits __attribute__((vector_size(MANYCLASS_VECTOR_BYTES), aligned(2), may_alias)) =
+    std::uint16_t;
+
+void flush(const Bfloat16* x, std::int64_t n, Bfloat16* out) {
+  constexpr std::int64_t w = width<std::uint16_t>;
+  std::int64_t i = 0;
+  for (; i + w <= n; i += w) {
+    const HalfBits bits = *reinterpret_cast<const LooseHalfBits*>(x + i);
+    *reinterpret_cast<LooseHalfBits*>(out + i) = flushed(bits);
+  }
+  for (; i < n; ++i) out[i].bits = static_cast<std::uint16_t>(flushed<unsigned>(x[i].bits));
+  if (n % 2 == 1) out[n].bits = 0;
+}
+
+bool any_subnormal(const Bfloat16* rows, std::int64_t m, std::int64_t k, std::int64_t row_stride) {
+  constexpr std::int64_t w = width<std::uint16_t>;
+  constexpr unsigned first_normal = 0xff;
+  // Without the sign, and less 1, so that zeros are the largest.
+  HalfBits least = HalfBits{} + std::uint16_t{0xffff};
+  unsigned least_of_rest = 0xffff;
+  for (std::int64_t r = 0; r < m; ++r) {
+    const Bfloat16* row = rows + r * row_stride;
+    std::int64_t i = 0;
+    for (; i + w <= k; i += w) {
+      const HalfBits bits = *reinterpret_cast<const LooseHalfBits*>(row + i);
+      const HalfBits size = bits + bits - 1;
+      least = size < least ? size : least;
+    }
+    for (; i < k; ++i) {
+      const unsigned size = (2U * row[i].bits - 1U) & 0xffffU;
+      least_of_rest = size < least_of_rest ? size : least_of_rest;
+    }
+  }
+  for (std::int64_t i = 0; i < w; ++i) {
+    least_of_rest = least[i] < least_of_rest ? least[i] : least_of_rest;
+  }
+  return least_of_rest < first_normal;
+}
+
 template <int... i>
 inline void store_in_turns(Bfloat16Pair* out, PairBits even, PairBits odd,
                            std::integer_sequence<int, i...>) {
@@ -131,28 +191,18 @@ void axpy_rounded(float alpha, const float* x, float* y, std::int64_t n) {
   for (; i < n; ++i) y[i] += factor * rounded(x[i]);
 }
 
-void widen(const Bfloat16* x, std::int64_t n, float* out) {
-  using AnyRounded __attribute__((vector_size(MANYCLASS_VECTOR_BYTES / 2), aligned(2), may_alias)) =
-      std::uint16_t;  // rows may begin at any element
-  constexpr std::int64_t w = width<float>;
-  std::int64_t i = 0;
-  for (; i + w <= n; i += w) {
-    const Rounded halves = *reinterpret_cast<const AnyRounded*>(x + i);
-    store(out + i, (Vector<float>)(__builtin_convertvector(halves, PairBits) << 16));
-  }
-  for (; i < n; ++i) {
-    out[i] = __builtin_bit_cast(float, static_cast<std::uint32_t>(x[i].bits) << 16);
-  }
-}
-
 constexpr Bfloat16Table make_bfloat16_table() {
   return {multiply_pairs,
           multiply_pairs_to_rows,
+          row_products<Bfloat16>,
+          widen,
+          round_values,
+          flush,
+          any_subnormal,
           round_row,
           interleave,
           transpose<Bfloat16Pair>,
           round_two_rows,
           dot_rounded,
-          axpy_rounded,
-          widen};
+          axpy_rounded};
 }

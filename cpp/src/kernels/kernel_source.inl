@@ -159,22 +159,22 @@ inline void add_lanes_of_each(Vector<T> (&v)[width<T>]) {
 }
 
 // The first `count` elements, the others 0.
-template <class T>
-inline Vector<T> load_part(const T* p, std::int64_t count) {
-  Vector<T> v = {};
-  for (std::int64_t i = 0; i < count; ++i) v[i] = p[i];
+template <class E>
+inline Vector<ComputeType<E>> load_part(const E* p, std::int64_t count) {
+  Vector<ComputeType<E>> v = {};
+  for (std::int64_t i = 0; i < count; ++i) v[i] = element_of(p[i]);
   return v;
 }
 
-template <class T>
-void row_products(const T* a, std::int64_t m, std::int64_t k, std::int64_t a_row, const T* x,
+template <class E, class T = ComputeType<E>>
+void row_products(const E* a, std::int64_t m, std::int64_t k, std::int64_t a_row, const T* x,
                   T* y) {
   constexpr std::int64_t w = width<T>;
   constexpr std::int64_t piece = 64 * w;  // partial sums keep rounding errors small
   const std::int64_t whole = k / w * w;
   const Vector<T> x_rest = load_part(x + whole, k - whole);
   const auto product = [&](std::int64_t r) {
-    const T* row = a + r * a_row;
+    const E* row = a + r * a_row;
     Vector<T> sum = {};
     for (std::int64_t first = 0; first < whole; first += piece) {
       const std::int64_t last = first + piece < whole ? first + piece : whole;

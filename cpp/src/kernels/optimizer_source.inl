@@ -41,13 +41,9 @@ inline Bits round_by(Bits noise, Bits bits, IsNan is_nan) {
 
 // ---- elements as vectors, and the rest one by one --------------------------------------------
 
-template <class T>
-inline Vector<T> load_row(const T* row, std::int64_t i) {
+template <class E>
+inline Vector<ComputeType<E>> load_row(const E* row, std::int64_t i) {
   return load(row + i);
-}
-inline Vector<float> load_row(const Bfloat16* row, std::int64_t i) {
-  const Halves halves = *reinterpret_cast<const LooseHalves*>(row + i);
-  return (Vector<float>)(__builtin_convertvector(halves, FloatBits) << 16);
 }
 inline Vector<float> load_row(RoundedPart row, std::int64_t i) { return load_row(row.elements, i); }
 
@@ -62,12 +58,9 @@ inline void store_row(RoundedPart row, std::int64_t i, Vector<float> v) {
   *reinterpret_cast<LooseHalves*>(row.elements + i) = __builtin_convertvector(rounded, Halves);
 }
 
-template <class T>
-inline T element(const T* row, std::int64_t i) {
-  return row[i];
-}
-inline float element(const Bfloat16* row, std::int64_t i) {
-  return __builtin_bit_cast(float, static_cast<std::uint32_t>(row[i].bits) << 16);
+template <class E>
+inline ComputeType<E> element(const E* row, std::int64_t i) {
+  return element_of(row[i]);
 }
 inline float element(RoundedPart row, std::int64_t i) { return element(row.elements, i); }
 

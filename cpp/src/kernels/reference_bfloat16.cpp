@@ -57,6 +57,39 @@ void multiply_to_rows(std::int64_t m, std::int64_t n, std::int64_t pairs, const 
   }
 }
 
+void row_products(const Bfloat16* a, std::int64_t m, std::int64_t k, std::int64_t a_row,
+                  const float* x, float* y) {
+  for (std::int64_t r = 0; r < m; ++r) {
+    float sum = 0;
+    for (std::int64_t i = 0; i < k; ++i) sum += from_bits(a[r * a_row + i].bits) * x[i];
+    y[r] += sum;
+  }
+}
+
+void widen(const Bfloat16* x, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = from_bits(x[i].bits);
+}
+
+void round_values(const float* x, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = rounded(x[i]);
+}
+
+bool is_subnormal(Bfloat16 x) { return (x.bits & 0x7f80) == 0 && (x.bits & 0x7f) != 0; }
+
+void flush(const Bfloat16* x, std::int64_t n, Bfloat16* out) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    out[i].bits = is_subnormal(x[i]) ? x[i].bits & 0x8000 : x[i].bits;
+  }
+  if (n % 2 == 1) out[n].bits = 0;
+}
+
+bool any_subnormal(const Bfloat16* rows, std::int64_t m, std::int64_t k, std::int64_t row_stride) {
+  for (std::int64_t r = 0; r < m; ++r) {
+    if (std::any_of(rows + r * row_stride, rows + r * row_stride + k, is_subnormal)) return true;
+  }
+  return false;
+}
+
 void round(const float* x, std::int64_t n, Bfloat16Pair* out) {
   for (std::int64_t i = 0; i < n; i += 2) {
     out[i / 2] = pair_of(round_to_bits(x[i]), i + 1 < n ? round_to_bits(x[i + 1]) : 0);
@@ -108,13 +141,10 @@ void axpy(float alpha, const float* x, float* y, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] += rounded(alpha) * rounded(x[i]);
 }
 
-void widen(const Bfloat16* x, std::int64_t n, float* out) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = from_bits(x[i].bits);
-}
-
 }  // namespace
 
 const Bfloat16Table reference_bfloat16 = {
-    multiply, multiply_to_rows, round, interleave, transpose, round_two_rows, dot, axpy, widen};
+    multiply, multiply_to_rows, row_products, widen,          round_values, flush, any_subnormal,
+    round,    interleave,       transpose,    round_two_rows, dot,          axpy};
 
 }  // namespace manyclass::kernels

@@ -25,6 +25,19 @@ template <class T>
 inline Vector<T> load(const T* p) {
   return *reinterpret_cast<const typename VectorOf<T>::Loose*>(p);
 }
+// Elements of bfloat16, as the float32 that they are.
+inline float element_of(float x) { return x; }
+inline double element_of(double x) { return x; }
+inline float element_of(Bfloat16 x) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(x.bits) << 16);
+}
+inline Vector<float> load(const Bfloat16* p) {
+  using Halves __attribute__((vector_size(MANYCLASS_VECTOR_BYTES / 2), aligned(2), may_alias)) =
+      std::uint16_t;
+  using Words __attribute__((vector_size(MANYCLASS_VECTOR_BYTES))) = std::uint32_t;
+  const Halves halves = *reinterpret_cast<const Halves*>(p);
+  return (Vector<float>)(__builtin_convertvector(halves, Words) << 16);
+}
 template <class T>
 inline void store(T* p, Vector<T> v) {
   *reinterpret_cast<typename VectorOf<T>::Loose*>(p) = v;

@@ -26,7 +26,8 @@ def top_k(
     k : int
         From 1 to the number of classes.
     **options
-        Those of `manyclass.top_k`: ``excluded``, ``log_probabilities``, ``num_threads``.
+        Those of `manyclass.top_k`: ``excluded``, ``log_probabilities``, ``compute_dtype``,
+        ``num_threads``.
 
     Returns
     -------
