@@ -57,8 +57,8 @@ class GlossModel:
     training : Examples
         Gives the vocabulary and the classes.
     args : argparse.Namespace
-        The options `dim`, `candidates`, `batch`, `learning_rate`, `weight_decay` and
-        `seed`.
+        The options `dim`, `candidates`, `batch`, `learning_rate`, `weight_decay`,
+        `compute_dtype` and `seed`.
     """
 
     def __init__(self, training: Examples, args: argparse.Namespace) -> None:
@@ -74,6 +74,7 @@ class GlossModel:
             batch_size=args.batch,
             learning_rate=args.learning_rate,
             weight_decay=args.weight_decay,
+            compute_dtype=args.compute_dtype,
             random_state=args.seed,
         )
 
@@ -187,6 +188,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--candidates", type=int, default=2048, help="classes sampled a step [%(default)s]")
     add("--learning-rate", type=float, default=0.1, help="Adagrad's [%(default)s]")
     add("--weight-decay", type=float, default=1e-4, help="of touched rows [%(default)s]")
+    add("--compute-dtype", choices=["bfloat16"], help="of products, instead of float32")
     add("--ask", type=int, default=5000, help="test sentences to ask [%(default)s]")
     add("--compare", action="store_true", help="also run fastText and scikit-learn's SGDClassifier")
     add("--seed", type=int, default=1, help="of the split, the model and draws [%(default)s]")

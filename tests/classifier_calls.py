@@ -21,6 +21,7 @@ PARAMETERS: dict[str, Any] = {
     "optimizer": "adagrad",
     "learning_rate": 0.1,
     "weight_decay": 0.01,
+    "compute_dtype": None,
     "batch_size": 4,
     "tol": 1e-4,
     "n_iter_no_change": 5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,21 @@ def test_every_optimizer_lowers_the_loss(optimizer: str) -> None:
     assert model.loss_curve_[-1] < 0.8 * model.loss_curve_[0]
     decayed = classifier(optimizer=optimizer, hidden_dim=3, weight_decay=1.0).fit(X, y)
     assert np.linalg.norm(decayed._state.model.weights) < np.linalg.norm(model._state.model.weights)
+
+
+def test_products_may_be_computed_in_bfloat16() -> None:
+    X, y = blobs(4, dtype=np.float32)
+    plain = classifier(hidden_dim=3).fit(X, y).loss_curve_
+    rounded = classifier(hidden_dim=3, compute_dtype="bfloat16").fit(X, y).loss_curve_
+    assert rounded != plain
+    assert np.allclose(rounded, plain, rtol=0.02)
+    half = classifier(hidden_dim=3, compute_dtype="bfloat16").partial_fit(X, y, np.unique(y))
+    again = pickle.loads(pickle.dumps(half))
+    assert again.partial_fit(X, y).loss_curve_ == half.partial_fit(X, y).loss_curve_ != plain[:2]
+    with pytest.raises(ValueError, match="compute_dtype is bfloat16, the arrays are float64"):
+        classifier(compute_dtype="bfloat16").fit(X.astype(np.float64), y)
+    with pytest.raises(ValueError, match="compute_dtype is 'float16'"):
+        classifier(compute_dtype="float16").fit(X, y)
 
 
 @pytest.mark.parametrize("sampler", ["unigram", "log_uniform", "uniform"])

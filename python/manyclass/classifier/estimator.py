@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
@@ -63,6 +63,9 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
         tenth of it.
     weight_decay : float, default 0.0
         As the optimizer has it, on the rows that a step touches: of weights, intercepts and map.
+    compute_dtype : {None, "bfloat16"}
+        What products of a step are computed in, for X of float32: None, its dtype, or with operands
+        rounded to bfloat16, as `SampledSoftmax` does.
     batch_size : int, default 256
         Examples a step.
     max_iter : int, default 200
@@ -137,6 +140,7 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
         optimizer: str = "adagrad",
         learning_rate: LearningRate = 0.1,
         weight_decay: float = 0.0,
+        compute_dtype: DTypeLike | None = None,
         batch_size: int = 256,
         max_iter: int = 200,
         tol: float | None = 1e-4,
@@ -154,6 +158,7 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.compute_dtype = compute_dtype
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
@@ -263,7 +268,7 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
         if first:
             self._start(X, labels, np.bincount(places, weights, len(labels)))
         else:
-            self._state.model.prepare_training(self._optimizer_choice())
+            self._state.model.prepare_training(self._optimizer_choice(), self.compute_dtype)
             self._state.count(places, weights)
         self.loss_curve_.append(self._trainer().epoch(self._examples(X, places, weights)))
         self.n_iter_ = len(self.loss_curve_)
@@ -276,7 +281,7 @@ class SampledSoftmaxClassifier(Predictions, ClassifierMixin, BaseEstimator):  # 
         seed = check_random_state(self.random_state).randint(2**31, size=4, dtype=np.int64)
         rng = np.random.default_rng(seed)
         state = State.start(classes, counts, X, self.get_params(deep=False), rng)
-        state.model.prepare_training(self._optimizer_choice())
+        state.model.prepare_training(self._optimizer_choice(), self.compute_dtype)
         self.classes_, self._state = classes, state
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []

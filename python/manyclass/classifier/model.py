@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from manyclass._arrays import Array, IdArray
+from manyclass._compute_dtype import as_compute_dtype
 from manyclass.classifier.feature_map import DirectInputs, Features, LinearMap
 from manyclass.classifier.optimizer_choice import OptimizerChoice
 from manyclass.layer import SampledSoftmax
@@ -61,8 +62,12 @@ class Model:
         """Return the arrays that are trained."""
         return [self.weights, self.biases, *self._map_tables()]
 
-    def prepare_training(self, choice: OptimizerChoice) -> None:
+    def prepare_training(self, choice: OptimizerChoice, compute_dtype: DTypeLike | None) -> None:
         """Make the optimizers, or give those that are there the learning rate of now."""
+        self._prepare_optimizers(choice)
+        self._layer.compute_dtype = as_compute_dtype(compute_dtype)
+
+    def _prepare_optimizers(self, choice: OptimizerChoice) -> None:
         if self._optimizers:
             choice.make()  # refuses what is out of range
             for optimizer in self._optimizers:

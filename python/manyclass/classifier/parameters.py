@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from manyclass._compute_dtype import as_compute_dtype
 from manyclass._scalars import as_flag, as_integer, as_real
 from manyclass.classifier.proposals import SAMPLERS
 
@@ -30,6 +31,7 @@ def check_parameters(parameters: dict[str, Any]) -> None:
     if not 0.0 < fraction < 1.0:
         raise ValueError(f"validation_fraction is {fraction}; it must lie between 0 and 1")
     as_flag(parameters["early_stopping"], "early_stopping")
+    as_compute_dtype(parameters["compute_dtype"])
     if parameters["sampler"] not in SAMPLERS:
         raise ValueError(
             f"sampler is {parameters['sampler']!r}; it must be one of {list(SAMPLERS)}"
