@@ -64,7 +64,7 @@ def main() -> None:
     print("| epochs | float32 | bfloat16 |\n| ---: | ---: | ---: |")
     for epoch, plain, rounded in zip(epochs, *shares.values(), strict=True):
         print(f"| {epoch:g} | {plain:.1%} | {rounded:.1%} |")
-    print(f"\n{len(model.classes):,} classes; {summary(['manyclass', 'numpy', 'scikit-learn'])}")
+    print(f"\n{len(model.classes):,} classes; {summary(['manyclass', 'numpy', 'sklearn'])}")
     if args.png:
         plot(epochs, shares, args.png)
         print(args.png)

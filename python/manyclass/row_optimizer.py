@@ -294,14 +294,15 @@ class RowOptimizer(ABC):
         to the end of ``count``, which is no Python code: Ctrl-C finds whole steps.
         """
         rule = self._rule()
+        iterations = as_integer(self.iterations, "iterations")
         states = [self._states.of(variable, rule.state_tables()) for variable in variables]
         arrays: StateArrays = [list(state.values()) for state in states]
         rate = self._rate_now()
         after = {
-            "iterations": self.iterations + 1,
+            "iterations": iterations + 1,
             "_states": self._states.with_states(variables, states),
         }
-        rounding = (*self._seed, as_integer(self.iterations, "iterations") % 2**64)
+        rounding = (*self._seed, iterations % 2**64)
         count = partial(self.__dict__.update, after)
         return apply(rule, arrays, rate, self._clip_norm, rounding, count)
 
