@@ -93,7 +93,7 @@ TEST_CASE("bfloat16 variables are rounded by the words of the step, variable, ro
   for (std::uint32_t v = 0; v < 2; ++v) {
     for (std::uint32_t i = 0; i < g.size(); ++i) {
       const auto row = static_cast<std::uint32_t>(indices[i / cols]);
-      const std::uint32_t col = i % cols;
+      const auto col = static_cast<std::uint32_t>(i % cols);
       const auto words = philox4x32_10({col / 8, v, row, 0}, {key[0], key[1]});
       const std::uint32_t noise = words[col % 8 / 2] >> (col % 2 * 16) & 0xffffU;
       CHECK(tables[v][row * cols + col].bits ==
