@@ -160,7 +160,7 @@ TEST_CASE("two rows of derivatives are rounded along both sides and summed befor
       const auto [pairs, sums] = run(kernel);
       const auto [wanted_pairs, wanted_sums] = run(reference_bfloat16);
       CHECK(pairs == wanted_pairs);
-      for (const int r : {0, 1}) {
+      for (const std::size_t r : {std::size_t{0}, std::size_t{1}}) {
         CHECK(double{sums[r]} == doctest::Approx(double{wanted_sums[r]}).epsilon(1e-5));
       }
     }
