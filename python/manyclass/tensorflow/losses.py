@@ -85,6 +85,7 @@ def sampled_softmax_loss(
     """
     del name
     arguments = _read(weights, biases, labels, inputs, num_sampled, num_classes, num_true)
+    proposal = num_sampled, num_classes, sampled_values, sampler, seed
     options = {
         "remove_accidental_hits": remove_accidental_hits,
         "mask_repeats": mask_repeats,
@@ -92,12 +93,7 @@ def sampled_softmax_loss(
         "label_smoothing": label_smoothing,
         "num_threads": num_threads,
     }
-    _check(sampled_softmax_loss_and_grad, arguments, options, partition_strategy)
-    rows = _rows(arguments.labels, num_sampled, num_classes, sampled_values, sampler, seed)
-    tables = _gathered(arguments, rows.classes, partition_strategy)
-    return _differentiable(sampled_softmax_loss_and_grad, options)(
-        *tables, arguments.inputs, *rows[1:]
-    )
+    return _loss(sampled_softmax_loss_and_grad, arguments, options, proposal, partition_strategy)
 
 
 @unconverted
@@ -133,16 +129,14 @@ def nce_loss(
     """
     del name
     arguments = _read(weights, biases, labels, inputs, num_sampled, num_classes, num_true)
+    proposal = num_sampled, num_classes, sampled_values, sampler, seed
     options = {
         "remove_accidental_hits": remove_accidental_hits,
         "mask_repeats": mask_repeats,
         "log_q_correction": log_q_correction,
         "num_threads": num_threads,
     }
-    _check(nce_loss_and_grad, arguments, options, partition_strategy)
-    rows = _rows(arguments.labels, num_sampled, num_classes, sampled_values, sampler, seed)
-    tables = _gathered(arguments, rows.classes, partition_strategy)
-    return _differentiable(nce_loss_and_grad, options)(*tables, arguments.inputs, *rows[1:])
+    return _loss(nce_loss_and_grad, arguments, options, proposal, partition_strategy)
 
 
 class _Arguments(NamedTuple):
@@ -191,6 +185,19 @@ def _shards(table: Any, name: str, rank: int) -> list[Any]:
         if tf.TensorShape(shard.shape).rank not in (None, rank):
             raise ValueError(f"{name} has shape {list(shard.shape)}; it must have rank {rank}")
     return shards
+
+
+def _loss(
+    loss: LossAndGrad,
+    given: _Arguments,
+    options: dict[str, Any],
+    proposal: tuple[int, int, Any, Sampler | None, Any],
+    partition_strategy: str,
+) -> tf.Tensor:
+    _check(loss, given, options, partition_strategy)
+    rows = _rows(given.labels, *proposal)
+    tables = _gathered(given, rows.classes, partition_strategy)
+    return _differentiable(loss, options)(*tables, given.inputs, *rows[1:])
 
 
 def _check(
