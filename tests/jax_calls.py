@@ -63,9 +63,9 @@ def jax_calls() -> Iterator[tuple[str, Call]]:
     for name, function in {"take_rows": mcj.take_rows, "apply_rows": mcj.apply_rows}.items():
 
         def call(table: Any, function: Callable[..., Any] = function, **given: Any) -> Any:
-            rows = mcj.Rows(*map(jnp.asarray, given.values()))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # of dtypes
-                return function(jnp.asarray(table), rows)
+            with warnings.catch_warnings(), np.errstate(over="ignore"):
+                warnings.simplefilter("ignore")  # of dtypes
+                rows = mcj.Rows(*map(jnp.asarray, given.values()))
+                function(jnp.asarray(table), rows).block_until_ready()  # of whatever dtype it is
 
         yield name, Call(_computed(call), {"table": numbers(N, DIM)} | fields, words=("",))
