@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--framework", choices=FRAMEWORKS, help="run the tests of this one alone")
     parser.addoption("--fault-seconds", type=float, default=1.0, help="how long faults are tried")
     parser.addoption(
-        "--generated", type=int, default=50, help="bad inputs of each call in test_bad_generated.py"
+        "--generated", type=int, default=20, help="bad inputs of each call in test_bad_generated.py"
     )
 
 

@@ -129,7 +129,7 @@ def test_almost_all_mass_on_one_class(make: Any) -> None:
     # Plain rejection would need a thousand million draws for each call.
     weights = np.array([1e9, 4.0, 3.0, 2.0, 1.0])
     sampler = make(weights, seed=5)
-    assert_sequences_fit(sampler, weights / weights.sum(), 3, 3000)
+    assert_sequences_fit(sampler, weights / weights.sum(), 3, 1000)
 
 
 @pytest.mark.parametrize("tiny", [1e-3, 1e-5, 1e-8])
@@ -140,10 +140,10 @@ def test_number_of_tries_is_geometric(tiny: float) -> None:
     labels = np.array([[1]])
     # A seed for each call: like TensorFlow's, a stream moves on by a fixed stretch, so that long
     # rejections of successive calls would read some of the same random words.
-    samples = [sampler.sample(labels, 2, seed=(6, 1 + call)) for call in range(2000)]
+    samples = [sampler.sample(labels, 2, seed=(6, 1 + call)) for call in range(500)]
     left = [1.0 - values.true_expected_count[0, 0] for values in samples]
     observed, _ = np.histogram(left, bins=10, range=(0.0, 1.0))
-    assert observed.sum() == 2000
+    assert observed.sum() == 500
     assert p_value(observed, np.full(10, 0.1)) > LEAST_P
 
 

@@ -138,23 +138,21 @@ void ask_gradients(fuzz::Input& input, const fuzz::Problem<T>& problem, int num_
 
 // By a copy in 8 bits, over all classes, the exact answer; over few, classes that are allowed.
 void ask_quantized(fuzz::Input& input, const fuzz::Problem<float>& problem,
-                   const LabelsView& excluded, int num_threads, const TopK<float>& exact) {
-  const std::int64_t k = exact.indices.cols;
+                   const LabelsView& excluded, int num_threads, std::int64_t k) {
   auto values = fresh<float>(problem.batch * k);
-  auto indices = fresh<std::int64_t>(problem.batch * k);
-  const TopK<float> result{{values.data(), problem.batch, k, k},
-                           {indices.data(), problem.batch, k, k}};
-  QuantizedRows quantized(problem.layer().weights, num_threads);
+  auto exact = fresh<std::int64_t>(problem.batch * k), indices = exact;
+  const auto result = [&](std::vector<std::int64_t>& ids) {
+    return TopK<float>{{values.data(), problem.batch, k, k}, {ids.data(), problem.batch, k, k}};
+  };
+  const OutputLayer<float> layer = problem.layer();
+  top_k(layer, problem.inputs_view(), excluded, num_threads, result(exact));
+  QuantizedRows quantized(layer.weights, num_threads);
   const auto ask = [&](std::int64_t num_reranked) {
-    quantized_top_k(problem.layer(), quantized, problem.inputs_view(), num_reranked, excluded,
-                    num_threads, result);
+    quantized_top_k(layer, quantized, problem.inputs_view(), num_reranked, excluded, num_threads,
+                    result(indices));
   };
   ask(problem.num_classes);
-  for (std::int64_t i = 0; i < problem.batch; ++i) {
-    for (std::int64_t j = 0; j < k; ++j) {
-      fuzz::require(result.indices.row(i)[j] == exact.indices.row(i)[j], "the exact answer");
-    }
-  }
+  fuzz::require(indices == exact, "the exact answer");
   const std::int64_t num_reranked = input.id(problem.num_classes);
   if (fuzz::refused([&] { ask(num_reranked); })) return;
   fuzz::require(num_reranked >= k && num_reranked <= problem.num_classes, "so many candidates");
@@ -201,8 +199,9 @@ void ask_top_k(fuzz::Input& input, const fuzz::Problem<T>& problem, int num_thre
       fuzz::require(result.log_probabilities.row(i)[j] <= T(1e-4), "a log probability");
     }
   }
-  if constexpr (std::same_as<T, float>)
-    ask_quantized(input, problem, excluded, num_threads, result);
+  if constexpr (std::same_as<T, float>) {
+    ask_quantized(input, problem, excluded, num_threads, k);
+  }
 }
 
 template <class T>
