@@ -79,6 +79,12 @@ def test_sample_weight(weights: np.ndarray, message: str) -> None:
         mc.SampledSoftmaxClassifier().fit(X, Y, weights)
 
 
+def test_class_weights_of_zero() -> None:
+    model = mc.SampledSoftmaxClassifier(class_weight=dict.fromkeys(np.unique(Y), 0.0))
+    with pytest.raises(ValueError, match="class_weight leaves all examples a weight of zero"):
+        model.fit(X, Y)
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [

@@ -258,3 +258,8 @@ def test_a_layer_is_quantised_where_it_lies() -> None:
     assert (quantized.top_k(inputs, 5)[1][:, 0] == 7).all()
     assert (quantized.num_classes, quantized.dim) == (1000, 16)
     assert quantized.nbytes < layer.weights.nbytes / 3
+
+
+def test_its_repr_tells_what_it_is() -> None:
+    weights, biases, _ = problem(1, 20, 3, 1)
+    assert repr(mc.QuantizedTopK(weights, biases)) == "QuantizedTopK(20 classes of dim 3)"
