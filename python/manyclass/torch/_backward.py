@@ -14,12 +14,10 @@ def gradients_of_inputs(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Return the gradients of weights, biases and inputs, where they are needed.
 
-    ``tables`` are weights and biases; ``gradients`` the touched rows, those of the tables there,
-    and that of inputs.
+    ``tables`` are weights and biases; ``gradients`` the touched rows, shape [1, n], those of the
+    tables there, and that of inputs.
     """
     indices, rows, bias_rows, inputs = gradients
-    if sparse:
-        indices = indices.unsqueeze(0)
     return (
         _of_table(indices, rows, tables[0], sparse) if needed[0] else None,
         _of_table(indices, bias_rows, tables[1], sparse) if needed[1] else None,
@@ -29,7 +27,7 @@ def gradients_of_inputs(
 
 def _of_table(indices: Tensor, rows: Tensor, table: Tensor, sparse: bool) -> Tensor:
     if not sparse:
-        return torch.zeros_like(table).index_copy(0, indices, rows)
+        return torch.zeros_like(table).index_copy(0, indices[0], rows)
     # The core gives indices in range, ascending, each once.
     return torch.sparse_coo_tensor(
         indices, rows, table.shape, is_coalesced=True, check_invariants=False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
@@ -14,13 +12,8 @@ from manyclass.samplers import LogUniformSampler, Sampler, samplers_by_number
 from manyclass.torch._tensors import FLOATS, IDS, as_numpy, check_tensor
 
 Sampled = tuple[Tensor, Tensor, Tensor]
-
-
-class Proposal(NamedTuple):
-    """Where candidates come from, if they are not given."""
-
-    sampler: Sampler | None
-    seed: SeedLike
+# A sampler and a seed: where candidates come from, if they are not given.
+Proposal = tuple[Sampler | None, SeedLike]
 
 
 def as_core_candidates(
@@ -41,11 +34,12 @@ def draw_in_graph(
     labels: Tensor, proposal: Proposal, num_sampled: int, num_classes: int
 ) -> Sampled:
     """Draw candidates by an operator; the stream of the sampler goes on."""
-    words = _words_of(proposal.seed)
-    if proposal.sampler is None:
+    sampler, seed = proposal
+    words = _words_of(seed)
+    if sampler is None:
         return sample_log_uniform(labels, num_sampled, num_classes, words)  # type: ignore[no-any-return]
-    check_sampler(proposal.sampler, num_classes)
-    return sample(labels, num_sampled, proposal.sampler._number, words)  # type: ignore[no-any-return]
+    check_sampler(sampler, num_classes)
+    return sample(labels, num_sampled, sampler._number, words)  # type: ignore[no-any-return]
 
 
 def check_sampled_values(values: object, num_sampled: int) -> Sampled:

@@ -10,9 +10,8 @@ from torch import Tensor
 from manyclass.indexed_slices import IndexedSlices
 from manyclass.row_optimizer import RowOptimizer
 from manyclass.samplers import Sampler
+from manyclass.torch import _sampled_function
 from manyclass.torch._backward import refuse_second_derivatives
-from manyclass.torch._candidates import Proposal
-from manyclass.torch._sampled_function import read_arguments, save_for_backward
 from manyclass.torch._sampled_passes import SAMPLED_SOFTMAX
 from manyclass.torch._sampled_step import Step, read_step
 from manyclass.torch._tensors import as_numpy
@@ -29,10 +28,8 @@ class _UpdatingLoss(torch.autograd.Function):
         step: Step,
     ) -> Tensor:
         del weights, biases, inputs  # in the step; named here for autograd
-        loss, ctx.there, ctx.again = SAMPLED_SOFTMAX.forward(read_arguments(step), step.reduction)
-        ctx.optimizer, ctx.reduction = optimizer, step.reduction
-        save_for_backward(ctx, step)
-        return loss
+        ctx.optimizer = optimizer
+        return _sampled_function.forward(ctx, SAMPLED_SOFTMAX, step)
 
     @staticmethod
     def backward(ctx: Any, grad_loss: Tensor | None) -> Any:
@@ -41,19 +38,17 @@ class _UpdatingLoss(torch.autograd.Function):
             return (None,) * 5
         # Raises if the rows have changed since the forward pass, by another backward pass too.
         weights, biases, *_ = ctx.saved_tensors
-        there, ctx.there = ctx.there, None
-        indices, rows, bias_rows, grad_inputs = SAMPLED_SOFTMAX.backward(
-            ctx.again, ctx.reduction, grad_loss, there
-        )
+        indices, rows, bias_rows, inputs = _sampled_function.take_gradients(ctx, grad_loss)
         variables, slices = [weights], [rows]
         if biases is not None:
             variables, slices = [*variables, biases], [*slices, bias_rows]
         ctx.optimizer.step(
-            (as_numpy(variable), IndexedSlices(values.numpy(), indices.numpy(), variable.shape))
+            (as_numpy(variable), IndexedSlices(values, indices, variable.shape))
             for variable, values in zip(variables, slices, strict=True)
         )
         torch.autograd.graph.increment_version(variables)
-        return None, None, grad_inputs if ctx.needs_input_grad[2] else None, None, None
+        grad_inputs = torch.from_numpy(inputs) if ctx.needs_input_grad[2] else None
+        return None, None, grad_inputs, None, None
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -70,7 +65,7 @@ def loss(
     step = read_step(
         arguments,
         sampled_values,
-        Proposal(sampler if sampled_values is None else None, None),
+        (sampler if sampled_values is None else None, None),
         (
             options["remove_accidental_hits"],
             options["mask_repeats"],

@@ -71,20 +71,21 @@ class SampledOperators:
 
     def _forward(self, *inputs: Any) -> Result:
         loss, gradients, _ = self._passes.forward(_arguments(inputs), inputs[_REDUCTION])
-        return loss, *gradients
+        indices, rows, bias_rows, grad_inputs = map(torch.from_numpy, gradients)
+        return loss, indices, rows, bias_rows, grad_inputs
 
     def _new_gradients(self, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Return gradients in new memory: an operator must not hand over what it was given."""
-        grad_loss, *there = inputs[_NUM_OPERANDS:]
-        indices, *values = there
+        grad_loss, *tensors = inputs[_NUM_OPERANDS:]
+        indices, *there = map(as_numpy, tensors)
+        arguments = _arguments(inputs)
         _, *gradients = self._passes.backward(
-            _arguments(inputs),
-            inputs[_REDUCTION],
-            grad_loss,
-            (indices, values[0], values[1], values[2]),
+            *(arguments, arguments.candidates, inputs[_REDUCTION], grad_loss),
+            (indices, there[0], there[1], there[2]),
         )
         rows, bias_rows, grad_inputs = (
-            new.clone() if new is old else new for new, old in zip(gradients, values, strict=True)
+            torch.from_numpy(new.copy() if new is old else new)
+            for new, old in zip(gradients, there, strict=True)
         )
         return rows, bias_rows, grad_inputs
 
@@ -100,7 +101,7 @@ class SampledOperators:
         weights, biases, grad_inputs = gradients_of_inputs(
             (needed[0], needed[1], needed[5]),
             (tensors[0], tensors[1]),
-            (indices, *gradients),
+            (indices.unsqueeze(0), *gradients),
             ctx.sparse,
         )
         return weights, biases, None, None, None, grad_inputs, *_NO_GRADIENTS[6:]
@@ -111,7 +112,9 @@ def _operands(step: Step) -> tuple[Any, ...]:
     sampled = step.sampled_values
     if sampled is None:
         sampled = draw_in_graph(step.tensors[2], step.proposal, step.num_sampled, step.num_classes)
-    return *step.tensors, *sampled, step.label_smoothing, *step.options, step.reduction
+    *sampling, _, num_threads = step.options
+    options = step.label_smoothing, *sampling, num_threads, step.reduction
+    return *step.tensors, *sampled, *options
 
 
 def _arguments(operands: tuple[Any, ...]) -> Arguments:

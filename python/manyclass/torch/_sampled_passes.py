@@ -11,16 +11,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from manyclass import _core
-from manyclass._arrays import Array
+from manyclass._arrays import Array, IdArray
 from manyclass.torch._targets import reduced
 from manyclass.torch._tensors import as_numpy
 
-# The touched rows, the gradients of weights and biases there, and that of inputs.
-Gradients = tuple[Tensor, Tensor, Tensor, Tensor]
+# The touched rows, the gradients of weights and biases there, and that of inputs. Arrays: a tensor
+# is made of those that somebody asks for.
+Gradients = tuple[IdArray, Array, Array, Array]
 
 
 class Arguments(NamedTuple):
@@ -48,31 +48,39 @@ class SampledPasses:
         """Compute the loss of each example, or what it is reduced to."""
         return reduced(self._loss(*arguments), reduction)
 
-    def forward(self, arguments: Arguments, reduction: str) -> tuple[Tensor, Gradients, Arguments]:
-        """Return the loss, the gradients for an upstream gradient of 1, and how to compute anew."""
+    def forward(
+        self, arguments: Arguments, reduction: str
+    ) -> tuple[Tensor, Gradients, _core.Candidates]:
+        """Return the loss, the gradients for an upstream gradient of 1, and their candidates."""
         loss, *gradients, drawn = self._loss_and_grad(
             *arguments, _upstream(arguments.inputs, reduction, 1.0)
         )
-        again = arguments if drawn is None else arguments._replace(candidates=drawn)
-        return reduced(loss, reduction), _as_gradients(*gradients), again
+        candidates = arguments.candidates if drawn is None else drawn
+        return reduced(loss, reduction), _of_one_table(*gradients), candidates
 
     def backward(
-        self, again: Arguments, reduction: str, grad_loss: Tensor, there: Gradients | None
+        self,
+        arguments: Arguments,
+        candidates: _core.Candidates,
+        reduction: str,
+        grad_loss: Tensor,
+        there: Gradients | None,
     ) -> Gradients:
         """Return the gradients for an upstream gradient: those that are there, if they fit."""
-        upstream = as_numpy(grad_loss)
-        if there is not None and upstream.size == 0:
-            return there
-        if there is None or not _is_constant(upstream):
+        factor = _common_factor(grad_loss)
+        if there is None or factor is None:
             every = (
-                upstream if upstream.ndim else _upstream(again.inputs, reduction, upstream.item())
+                as_numpy(grad_loss)
+                if grad_loss.ndim
+                else _upstream(arguments.inputs, reduction, grad_loss.item())
             )
-            return _as_gradients(*self._loss_and_grad(*again, every)[1:4])
-        factor = upstream.flat[0]
+            anew = arguments._replace(candidates=candidates)
+            return _of_one_table(*self._loss_and_grad(*anew, every)[1:4])
         if factor == 1:
             return there
         indices, *values = there
-        rows, bias_rows, inputs = (torch.from_numpy(as_numpy(tensor) * factor) for tensor in values)
+        with np.errstate(over="ignore", invalid="ignore"):  # as PyTorch's product
+            rows, bias_rows, inputs = (array * factor for array in values)
         return indices, rows, bias_rows, inputs
 
 
@@ -80,17 +88,25 @@ def _upstream(inputs: Array, reduction: str, grad_loss: float) -> Array:
     """Return the gradient of each example's loss, from that of the reduced loss."""
     batch = len(inputs)
     share = grad_loss / batch if reduction == "mean" and batch else grad_loss
-    return np.full(batch, share, inputs.dtype)
+    upstream = np.empty(batch, inputs.dtype)
+    upstream.fill(share)
+    return upstream
 
 
-def _is_constant(upstream: Array) -> bool:
-    return upstream.ndim == 0 or bool((upstream == upstream[0]).all())
+def _common_factor(grad_loss: Tensor) -> float | None:
+    """Return the upstream gradient of all examples, or None where they differ."""
+    if grad_loss.ndim == 0:
+        return grad_loss.item()
+    if len(grad_loss) == 0:
+        return 1.0
+    upstream = as_numpy(grad_loss)
+    first: float = upstream[0].item()
+    return first if (upstream == first).all() else None
 
 
-def _as_gradients(weights: Any, biases: Any, inputs: Array) -> Gradients:
+def _of_one_table(weights: Any, biases: Any, inputs: Array) -> Gradients:
     (rows, indices), (bias_rows, _) = weights[0], biases[0]
-    tensor = torch.from_numpy
-    return tensor(indices), tensor(rows), tensor(bias_rows), tensor(inputs)
+    return indices, rows, bias_rows, inputs
 
 
 SAMPLED_SOFTMAX = SampledPasses(_core.sampled_softmax_loss, _core.sampled_softmax_loss_and_grad)

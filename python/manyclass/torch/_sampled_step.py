@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from manyclass._sampled_arguments import read_options
+from manyclass._sampled_arguments import LossOptions, read_options
 from manyclass._scalars import as_integer, as_real
 from manyclass.torch._candidates import Proposal, Sampled, check_sampled_values
 from manyclass.torch._targets import Tensors, check_reduction, read_labels
@@ -23,8 +23,7 @@ class Step(NamedTuple):
     sampled_values: Sampled | None
     proposal: Proposal
     label_smoothing: float
-    # remove_accidental_hits, mask_repeats, log_q_correction, num_threads
-    options: tuple[bool, bool, str, int]
+    options: LossOptions
     reduction: str
 
 
@@ -50,18 +49,17 @@ def read_step(
             f"num_classes is {classes}; it must be at least 1 and at most the {weights.shape[0]} "
             "rows of weights"
         )
-    if sampled_values is not None and proposal.sampler is not None:
+    if sampled_values is not None and proposal[0] is not None:
         raise ValueError("sampled_values and sampler are both given; only one may be")
     remove_accidental_hits, mask_repeats, log_q_correction, num_threads = options
-    hits, masked, correction, _, threads = read_options(
+    loss_options = read_options(
         remove_accidental_hits, mask_repeats, log_q_correction, "div", num_threads
     )
     smoothing = as_real(label_smoothing, "label_smoothing")
     check_reduction(reduction)
     given = None if sampled_values is None else check_sampled_values(sampled_values, size)
     tensors = (weights, biases, ids, row_splits, label_weights, inputs)
-    sampling = (hits, masked, correction, threads)
-    return Step(tensors, size, classes, given, proposal, smoothing, sampling, reduction)
+    return Step(tensors, size, classes, given, proposal, smoothing, loss_options, reduction)
 
 
 def needs_gradients(step: Step) -> bool:

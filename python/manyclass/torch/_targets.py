@@ -59,13 +59,15 @@ def core_arguments(tensors: Tensors, label_smoothing: float) -> tuple[Any, Any, 
 
 def reduced(loss: Array, reduction: str) -> Tensor:
     """Return the loss of each example, or their mean or sum, as a tensor."""
-    if reduction == "none":
-        return torch.from_numpy(loss)
-    with np.errstate(over="ignore", invalid="ignore"):  # as PyTorch's, which are infinite or NaN
-        total = loss.sum()
-        if reduction == "mean":
-            total /= len(loss) or np.nan
-    return torch.from_numpy(np.asarray(total))
+    return torch.from_numpy(loss if reduction == "none" else _total(loss, reduction))
+
+
+@np.errstate(over="ignore", invalid="ignore")  # as PyTorch's, which are infinite or NaN
+def _total(loss: Array, reduction: str) -> Array:
+    total = np.add.reduce(loss)
+    if reduction == "mean":
+        total /= len(loss) or np.nan
+    return np.asarray(total)
 
 
 def check_reduction(reduction: str) -> None:

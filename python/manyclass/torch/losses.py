@@ -12,7 +12,6 @@ from manyclass._seeds import SeedLike
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.samplers import Sampler
 from manyclass.torch import _sampled_function, _sampled_operators, _sampled_passes
-from manyclass.torch._candidates import Proposal
 from manyclass.torch._sampled_step import read_step
 
 
@@ -85,7 +84,7 @@ def sampled_softmax_loss(
     step = read_step(
         (weights, biases, labels, inputs, num_sampled, num_classes, num_true),
         sampled_values,
-        Proposal(sampler, seed),
+        (sampler, seed),
         (remove_accidental_hits, mask_repeats, log_q_correction, num_threads),
         label_weights,
         label_smoothing,
@@ -132,7 +131,7 @@ def nce_loss(
     step = read_step(
         (weights, biases, labels, inputs, num_sampled, num_classes, num_true),
         sampled_values,
-        Proposal(sampler, seed),
+        (sampler, seed),
         (remove_accidental_hits, mask_repeats, log_q_correction, num_threads),
         label_weights,
         0.0,
