@@ -34,9 +34,12 @@ class VariableStates:
 
     def of(self, variable: Array, tables: StateTables) -> State:
         """Return the state of an array, new tables of zeros where it has none yet."""
+        return self._state(memory_of(variable), variable, tables)
+
+    def _state(self, memory: tuple[Any, ...], variable: Array, tables: StateTables) -> State:
         if not tables:
             return {}
-        _, kept = self._kept.get(memory_of(variable), (None, {}))
+        _, kept = self._kept.get(memory, (None, {}))
         if len(kept) == len(tables):
             return kept
         return {
@@ -49,13 +52,21 @@ class VariableStates:
         if state:
             self._kept[memory_of(variable)] = variable, state
 
-    def with_states(self, variables: Sequence[Array], states: Sequence[State]) -> VariableStates:
-        """Return these and the states of some arrays; the same object if it has them already."""
-        pairs = zip(variables, states, strict=True)
-        new = {memory_of(array): (array, state) for array, state in pairs if state}
-        if all(key in self._kept and self._kept[key][1] is new[key][1] for key in new):
-            return self
-        return VariableStates({**self._kept, **new})
+    def for_step(
+        self, variables: Sequence[Array], tables: StateTables
+    ) -> tuple[list[State], VariableStates]:
+        """Return the states of some arrays, and what is kept when a step has updated them.
+
+        That is this same object if it has them already.
+        """
+        states, new = [], {}
+        for variable in variables:
+            memory = memory_of(variable)
+            state = self._state(memory, variable, tables)
+            if state and (memory not in self._kept or self._kept[memory][1] is not state):
+                new[memory] = variable, state
+            states.append(state)
+        return states, VariableStates({**self._kept, **new}) if new else self
 
 
 def new_table(variable: Array, one_a_row: bool) -> Array:

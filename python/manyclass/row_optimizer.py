@@ -119,7 +119,7 @@ class RowOptimizer(ABC):
         TypeError
             If dtypes differ.
         """
-        self._take_step(parts_of(variable, slices, ""), num_threads)
+        self._take_step(parts_of(variable, slices, ""), thread_argument(num_threads))
 
     def step(
         self, pairs: Iterable[tuple[Variable, Slices]], *, num_threads: int | None = None
@@ -154,7 +154,7 @@ class RowOptimizer(ABC):
                     f"pairs[{place}] has {len(pair)} items; it must be (variable, slices)"
                 )
             parts += parts_of(*pair, f"pairs[{place}]: ")
-        self._take_step(parts, num_threads)
+        self._take_step(parts, thread_argument(num_threads))
 
     def state(self, variable: ArrayLike) -> State:
         """Return the state of one array (of one shard) by name: the arrays themselves.
@@ -255,9 +255,8 @@ class RowOptimizer(ABC):
     def _rule(self) -> _core.RowRule:
         """Return the rule of the parameters as they are now; refuse what is out of range."""
 
-    def _take_step(self, parts: list[Part], num_threads: int | None) -> None:
+    def _take_step(self, parts: list[Part], num_threads: int) -> None:
         check_all_different(parts)
-        threads = thread_argument(num_threads)
 
         def apply(
             rule: _core.RowRule,
@@ -272,7 +271,7 @@ class RowOptimizer(ABC):
                 for (variable, indices, values, place), state in zip(parts, states, strict=True)
             ]
             _core.apply_row_updates(
-                rule, updates, learning_rate, clip_norm, rounding, threads, count
+                rule, updates, learning_rate, clip_norm, rounding, num_threads, count
             )
 
         self._step_with([part[0] for part in parts], apply)
@@ -295,13 +294,10 @@ class RowOptimizer(ABC):
         """
         rule = self._rule()
         iterations = as_integer(self.iterations, "iterations")
-        states = [self._states.of(variable, rule.state_tables()) for variable in variables]
+        states, kept = self._states.for_step(variables, rule.state_tables())
         arrays: StateArrays = [list(state.values()) for state in states]
         rate = self._rate_now()
-        after = {
-            "iterations": iterations + 1,
-            "_states": self._states.with_states(variables, states),
-        }
+        after = {"iterations": iterations + 1, "_states": kept}
         rounding = (*self._seed, iterations % 2**64)
         count = partial(self.__dict__.update, after)
         return apply(rule, arrays, rate, self._clip_norm, rounding, count)

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manyclass.indexed_slices import IndexedSlices
 from manyclass.row_optimizer import RowOptimizer
 from manyclass.samplers import Sampler
 from manyclass.torch import _sampled_function
@@ -39,14 +38,11 @@ class _UpdatingLoss(torch.autograd.Function):
         # Raises if the rows have changed since the forward pass, by another backward pass too.
         weights, biases, *_ = ctx.saved_tensors
         indices, rows, bias_rows, inputs = _sampled_function.take_gradients(ctx, grad_loss)
-        variables, slices = [weights], [rows]
+        parts = [(as_numpy(weights), indices, rows, "weight: ")]
         if biases is not None:
-            variables, slices = [*variables, biases], [*slices, bias_rows]
-        ctx.optimizer.step(
-            (as_numpy(variable), IndexedSlices(values, indices, variable.shape))
-            for variable, values in zip(variables, slices, strict=True)
-        )
-        torch.autograd.graph.increment_version(variables)
+            parts.append((as_numpy(biases), indices, bias_rows, "bias: "))
+        ctx.optimizer._take_step(parts, ctx.arguments.num_threads)
+        torch.autograd.graph.increment_version([weights] if biases is None else [weights, biases])
         grad_inputs = torch.from_numpy(inputs) if ctx.needs_input_grad[2] else None
         return None, None, grad_inputs, None, None
 
