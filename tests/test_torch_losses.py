@@ -91,6 +91,37 @@ def test_reductions_have_the_bits_of_numpy(name: str, reduction: str, share: flo
     check_gradients(problem, gradients)
 
 
+@sampled_losses
+def test_reductions_beyond_the_range_of_floats_are_silent(name: str) -> None:
+    loss, _ = SAMPLED[name]
+    problem = make_torch_problem(5)
+    problem.labels.fill_(3)
+    ids, true_counts, counts = problem.sampled
+    torch.arange(4, 11, out=ids)
+    with torch.no_grad():
+        problem.biases[4] = 3e38  # a loss as large, in each example
+        problem.inputs.mul_(1e3)
+    arguments = (*problem[:4], *problem.sizes, (ids, true_counts, counts))
+    assert loss(*arguments, reduction="sum").item() == np.inf
+    mean = loss(*arguments, reduction="mean")
+    assert mean.item() == pytest.approx(3e38)
+    mean.backward(torch.tensor(3e38))
+    assert problem.weights.grad.to_dense().isinf().any()
+
+
+@sampled_losses
+def test_reductions_of_no_example(name: str) -> None:
+    loss, _ = SAMPLED[name]
+    weights, biases, labels, inputs, _ = make_torch_problem()
+    empty = (weights, biases, labels[:0], inputs[:0], 7, 20)
+    assert loss(*empty, reduction="none").shape == (0,)
+    assert loss(*empty, reduction="sum").item() == 0
+    mean = loss(*empty, reduction="mean")
+    assert mean.isnan()
+    mean.backward()
+    assert not weights.grad.to_dense().any()
+
+
 @pytest.mark.parametrize("upstream", [0.25, -3.0, 1e-3])
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 def test_an_upstream_gradient_scales(upstream: float, reduction: str) -> None:

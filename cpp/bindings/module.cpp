@@ -19,6 +19,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_full_softmax_gradient(module);
   bind_label_ranks(module);
   bind_phase_times(module);
+  bind_reduced_loss(module);
   bind_row_optimizers(module);
   bind_train_step(module);
   bind_top_k(module);

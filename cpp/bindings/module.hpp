@@ -17,6 +17,7 @@ void bind_learned_unigram_sampler(pybind11::module_& module);
 void bind_mixture_sampler(pybind11::module_& module);
 void bind_phase_times(pybind11::module_& module);
 void bind_quantized_top_k(pybind11::module_& module);
+void bind_reduced_loss(pybind11::module_& module);
 void bind_row_optimizers(pybind11::module_& module);
 void bind_sampled_loss(pybind11::module_& module);
 void bind_samplers(pybind11::module_& module);

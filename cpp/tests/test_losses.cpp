@@ -8,6 +8,7 @@
 #include "manyclass/full_softmax.hpp"
 #include "manyclass/full_softmax_gradient.hpp"
 #include "manyclass/label_ranks.hpp"
+#include "manyclass/reduced_loss.hpp"
 #include "manyclass/sampled_loss.hpp"
 
 using namespace manyclass;
@@ -126,4 +127,28 @@ TEST_CASE("Refused calls write nothing") {
                     doctest::Contains("labels[0, 0] is 2"));
   CHECK(sampler.stream().block() == 0);
   CHECK(loss == 42.0);
+}
+
+TEST_CASE("Losses become one number") {
+  const std::vector<float> losses{0.5F, 9.0F, 2.25F, 9.0F, 3.25F};
+  const VectorView<const float> every_other{losses.data(), 3, 2};
+  CHECK(total_loss(every_other) == 6.0F);
+  CHECK(mean_loss(every_other) == 2.0F);
+  const VectorView<const float> none{losses.data(), 0};
+  CHECK(total_loss(none) == 0.0F);
+  CHECK(std::isnan(mean_loss(none)));
+
+  // Nearly all of it would be lost in float.
+  std::vector<float> tiny(1000001, 1e-4F);
+  tiny[0] = 1e6F;
+  const VectorView<const float> uneven{tiny.data(), static_cast<std::int64_t>(tiny.size())};
+  CHECK(total_loss(uneven) == doctest::Approx(1000100.0).epsilon(1e-7));
+
+  constexpr float most = std::numeric_limits<float>::max();
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> large{most, most};
+  CHECK(total_loss(VectorView<const float>{large.data(), 2}) == infinity);
+  CHECK(mean_loss(VectorView<const float>{large.data(), 2}) == most);
+  const std::vector<double> unbounded{1.0, static_cast<double>(infinity)};
+  CHECK(mean_loss(VectorView<const double>{unbounded.data(), 2}) == static_cast<double>(infinity));
 }

@@ -20,8 +20,8 @@ def read_arguments(step: Step) -> Arguments:
     candidates = as_core_candidates(
         step.sampled_values, step.proposal, step.num_sampled, step.num_classes
     )
-    arrays = core_arguments(step.tensors, step.label_smoothing)
-    return Arguments(*arrays, candidates, *step.options)
+    weights, biases, targets, inputs = core_arguments(step.tensors, step.label_smoothing)
+    return Arguments(weights, biases, targets, inputs, candidates, *step.options)
 
 
 def apply(passes: SampledPasses, step: Step, sparse: bool) -> Tensor:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from manyclass import _core
 from manyclass._arrays import Array
 from manyclass._scalars import as_integer, as_name
 from manyclass.ragged_labels import RaggedLabels
@@ -59,15 +59,11 @@ def core_arguments(tensors: Tensors, label_smoothing: float) -> tuple[Any, Any, 
 
 def reduced(loss: Array, reduction: str) -> Tensor:
     """Return the loss of each example, or their mean or sum, as a tensor."""
-    return torch.from_numpy(loss if reduction == "none" else _total(loss, reduction))
-
-
-@np.errstate(over="ignore", invalid="ignore")  # as PyTorch's, which are infinite or NaN
-def _total(loss: Array, reduction: str) -> Array:
-    total = np.add.reduce(loss)
     if reduction == "mean":
-        total /= len(loss) or np.nan
-    return np.asarray(total)
+        loss = _core.mean_loss(loss)
+    elif reduction == "sum":
+        loss = _core.total_loss(loss)
+    return torch.from_numpy(loss)
 
 
 def check_reduction(reduction: str) -> None:

@@ -169,10 +169,11 @@ class SampledSoftmax(nn.Embedding):
         ValueError, TypeError
             As `sampled_softmax_loss`.
         """
-        tables, num_true = (self.weight, self.bias), num_true_of(labels)
+        weight, bias, num_true = self.weight, self.bias, num_true_of(labels)
         if not self.training:
             return full_softmax_loss(
-                *tables,
+                weight,
+                bias,
                 labels,
                 inputs,
                 num_true,
@@ -180,8 +181,8 @@ class SampledSoftmax(nn.Embedding):
                 reduction=self.options["reduction"],
                 num_threads=self.num_threads,
             )
-        arguments = (*tables, labels, inputs, self.num_sampled, self.num_classes, num_true)
-        if self.optimizer is not None and self.weight.requires_grad and torch.is_grad_enabled():
+        arguments = (weight, bias, labels, inputs, self.num_sampled, self.num_classes, num_true)
+        if self.optimizer is not None and weight.requires_grad and torch.is_grad_enabled():
             loss: Tensor = _fused_update.loss(
                 self.optimizer,
                 arguments,
