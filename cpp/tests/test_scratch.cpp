@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "scratch.hpp"
@@ -21,7 +22,7 @@ TEST_CASE("Scratch memory is aligned and its arrays do not overlap") {
     }
     for (std::size_t i = 0; i < taken.size(); ++i) {
       const auto [p, size] = taken[i];
-      for (std::size_t k = 0; k < size; ++k) REQUIRE(p[k] == i);
+      REQUIRE(std::all_of(p, p + size, [i](unsigned char byte) { return byte == i; }));
     }
   }
 }
