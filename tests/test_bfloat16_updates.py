@@ -100,7 +100,8 @@ def moved(target: np.ndarray, **options: object) -> np.ndarray:
 @pytest.mark.parametrize("share", [2.0**-16, 0.01, 0.25, 0.5, 0.9, 1 - 2.0**-16])
 @pytest.mark.parametrize("low", [1.0, -3.0, 2.0**-130])
 def test_the_mean_of_what_is_rounded_is_what_was_rounded(low: float, share: float) -> None:
-    step = np.float64(variable_of(low).view(np.uint16).__add__(1).view(BFLOAT16)) - low
+    above = (variable_of([low]).view(np.uint16) + np.uint16(1)).view(BFLOAT16)
+    step = float(above[0]) - low
     target = np.float32(low + share * step)
     exact_share = float((np.float64(target) - low) / step)
     results = np.concatenate(

@@ -55,7 +55,8 @@ def as_ids(value: ArrayLike, name: str) -> IdArray:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} is a list of {array.dtype}; class ids must be integers")
-    if array.dtype == np.uint64 and array.max() > np.iinfo(np.int64).max:
+    # NumPy 1 compares uint64 with an integer as floats.
+    if array.dtype == np.uint64 and int(array.max()) > np.iinfo(np.int64).max:
         raise ValueError(f"{name} holds {array.max()}; class ids must fit int64")
     return array.astype(np.int64)
 
