@@ -32,7 +32,7 @@ JUNK = st.one_of(
     st.dictionaries(TEXT, st.floats(), max_size=2),
     st.builds(object),
     st.sampled_from([np.nan, np.array("x"), np.array(None), np.float16(1), np.int8(-1), int, ...]),
-    st.sampled_from([np.datetime64("NaT"), np.array([[[1.5]]]), np.zeros((0, 3)), slice(3)]),
+    st.sampled_from([np.datetime64("NaT", "s"), np.array([[[1.5]]]), np.zeros((0, 3)), slice(3)]),
 )
 DTYPES = ["?", "i1", "u1", "i4", "u8", "i8", "f2", "f4", "f8", "g", "c8", "O", "U4", "S3", ">f4"]
 DTYPES += [">i8", "M8[s]", "m8[s]", "V4"]
