@@ -14,6 +14,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_in_batch(module);
   bind_vocabulary_walk(module);
   bind_indexed_slices(module);
+  bind_step_classes(module);
   bind_sampled_loss(module);
   bind_full_softmax(module);
   bind_full_softmax_gradient(module);
@@ -24,4 +25,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_train_step(module);
   bind_top_k(module);
   bind_quantized_top_k(module);
+  bind_tensorflow(module);
 }

@@ -21,6 +21,8 @@ void bind_reduced_loss(pybind11::module_& module);
 void bind_row_optimizers(pybind11::module_& module);
 void bind_sampled_loss(pybind11::module_& module);
 void bind_samplers(pybind11::module_& module);
+void bind_step_classes(pybind11::module_& module);
+void bind_tensorflow(pybind11::module_& module);
 void bind_threads(pybind11::module_& module);
 void bind_top_k(pybind11::module_& module);
 void bind_train_step(pybind11::module_& module);

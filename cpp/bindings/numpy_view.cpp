@@ -2,16 +2,14 @@
 
 #include <cstdlib>
 
+#include "array_shape.hpp"
+
 namespace manyclass::bindings {
 
 namespace {
 
-std::string shape_of(const py::array& array) {
-  std::string text = "[";
-  for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
-    text += (axis == 0 ? "" : ", ") + std::to_string(array.shape(axis));
-  }
-  return text + "]";
+ArrayShape shape_of(const py::array& array) {
+  return {array.shape(), array.shape() + array.ndim()};
 }
 
 }  // namespace
@@ -27,7 +25,7 @@ bool is_bfloat16(const py::array& array) {
 
 void check_rank(const py::array& array, const Name& name, int rank, const char* shape) {
   if (array.ndim() == rank) return;
-  throw py::value_error(name + " has shape " + shape_of(array) + "; it must have " + shape);
+  refuse_shape(shape_of(array), name, shape);
 }
 
 void check_alignment(const py::array& array, const Name& name) {
@@ -47,7 +45,7 @@ std::int64_t element_stride(const py::array& array, const Name& name, int axis) 
 
 void check_contiguous_rows(const py::array& array, const Name& name) {
   if (array.shape(1) <= 1 || array.shape(0) == 0 || array.strides(1) == array.itemsize()) return;
-  throw py::value_error(name + " has shape " + shape_of(array) +
+  throw py::value_error(name + " has shape " + text_of(shape_of(array)) +
                         " with rows whose elements are not contiguous (Fortran order, a "
                         "transpose, or a strided slice of columns); numpy.ascontiguousarray(" +
                         name + ") makes a copy that has");
@@ -67,10 +65,7 @@ void check_writable(const py::array& array, const Name& name) {
 }
 
 CountsView read_counts(const py::array& array, const Name& name) {
-  if (array.ndim() > 2) {
-    throw py::value_error(name + " has shape " + shape_of(array) +
-                          "; it must have at most two dimensions");
-  }
+  if (array.ndim() > 2) refuse_shape(shape_of(array), name, shape_of_counts);
   check_alignment(array, name);
   return with_float_type(array, name, [&]<class T>() {
     // As NumPy broadcasts: missing axes come first.

@@ -34,13 +34,17 @@ void check_inputs(const OutputLayer<T, W>& layer, MatrixView<const T> inputs) {
           "], weights has dim ", layer.weights.dim(), "; inputs must have shape [batch, dim]");
 }
 
+void check_batch(const LabelsView& labels, std::int64_t num_inputs) {
+  require(labels.ids().cols >= 1, "labels has no columns; num_true must be at least 1");
+  require(labels.batch() == num_inputs, "labels has ", labels.batch(), " rows, inputs has ",
+          num_inputs, "; both must have one for each example");
+}
+
 template <class T, class W>
 void check_examples(const OutputLayer<T, W>& layer, const Examples<T>& examples,
                     VectorView<const T> grad_loss) {
   check_inputs(layer, examples.inputs);
-  require(examples.labels.ids().cols >= 1, "labels has no columns; num_true must be at least 1");
-  require(examples.labels.batch() == examples.inputs.rows, "labels has ", examples.labels.batch(),
-          " rows, inputs has ", examples.inputs.rows, "; both must have one for each example");
+  check_batch(examples.labels, examples.inputs.rows);
   require(grad_loss.data == nullptr || grad_loss.size == examples.inputs.rows, "grad_loss has ",
           grad_loss.size, " entries; it must have one for each of the ", examples.inputs.rows,
           " examples");

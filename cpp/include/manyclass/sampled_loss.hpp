@@ -99,6 +99,10 @@ struct SampledGradients {
 template <class T, class W = T>
 void check_inputs(const OutputLayer<T, W>& layer, MatrixView<const T> inputs);
 
+/// Throws std::invalid_argument unless labels have columns and as many rows as inputs.
+/// `check_examples` does so too; this is for who has no layer at hand.
+void check_batch(const LabelsView& labels, std::int64_t num_inputs);
+
 /// Throws std::invalid_argument if shapes disagree, a size is zero where it must not be, a label's
 /// weight is negative or, by itself or in its example's sum, not finite, or label_smoothing lies
 /// outside [0, 1). The functions below do so too; this is for who must know before drawing

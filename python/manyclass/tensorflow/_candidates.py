@@ -11,6 +11,7 @@ from manyclass._arrays import Array
 from manyclass._scalars import as_integer
 from manyclass._seeds import SeedLike
 from manyclass.samplers import SampledValues, Sampler
+from manyclass.tensorflow._operations import Operation, Results, drawing_from
 from manyclass.tensorflow._tensors import IDS, as_tensor, call
 
 
@@ -41,24 +42,25 @@ def sample(sampler: Sampler, labels: tf.Tensor, num_sampled: int, unique: bool) 
     def function(true_classes: Array) -> Sequence[Array]:
         return sampler.sample(true_classes, num_sampled, unique=unique)
 
-    return SampledValues(
-        *call(
-            function,
-            [labels],
-            [
-                (tf.int64, [num_sampled]),
-                (tf.float32, labels.shape.as_list()),
-                (tf.float32, [num_sampled]),
-            ],
-        )
-    )
+    attributes = drawing_from(sampler) | {"num_sampled": num_sampled, "unique": unique}
+    operation = Operation("ManyclassSample", attributes)
+    results = sample_results(labels, num_sampled)
+    return SampledValues(*call(function, operation, [labels], results))
+
+
+def sample_results(labels: tf.Tensor, num_sampled: int) -> Results:
+    """Return dtypes and shapes of candidates, the counts of labels and those of candidates."""
+    counts = (tf.float32, [num_sampled])
+    return [(tf.int64, [num_sampled]), (tf.float32, labels.shape.as_list()), counts]
 
 
 def as_labels(value: Any, name: str, num_true: int) -> tf.Tensor:
-    """Return labels as a matrix of int64."""
+    """Return labels as a matrix of int64; where their shape is unknown, a graph checks it."""
     labels = tf.cast(as_tensor(value, name, IDS, 2), tf.int64)
-    columns = labels.shape[1]
-    if columns is not None and columns != num_true:
+    columns = labels.shape[1] if labels.shape.rank else None
+    if columns is None:
+        return tf.ensure_shape(labels, [None, num_true])
+    if columns != num_true:
         raise ValueError(
             f"{name} must have shape [batch, num_true] = [{labels.shape[0]}, {num_true}], got "
             f"{labels.shape.as_list()}"

@@ -1,4 +1,4 @@
-"""Tensors as NumPy arrays and back, in eager mode and in graphs."""
+"""Tensors that are taken, and what is called with them, in eager mode and in graphs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from manyclass._arrays import Array
+from manyclass.tensorflow._operations import Operation, Results, node
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -71,14 +72,12 @@ def check_device(device: str, name: str) -> None:
 
 def call(
     function: Callable[..., Sequence[Array]],
+    operation: Operation,
     tensors: Sequence[tf.Tensor],
-    results: Sequence[tuple[tf.DType, Sequence[int | None]]],
+    results: Results,
 ) -> list[tf.Tensor]:
-    """Call a function of arrays that use the tensors' memory; in a graph, whenever it runs."""
+    """Call a function of arrays that use the tensors' memory; in a graph, add the operation."""
     if tf.executing_eagerly():
         arrays = function(*map(np.asarray, tensors))
         return [tf.convert_to_tensor(array) for array in arrays]
-    outputs = tf.numpy_function(function, tensors, [dtype for dtype, _ in results])
-    for output, (_, shape) in zip(outputs, results, strict=True):
-        output.set_shape(shape)
-    return list(outputs)
+    return node(operation, tensors, results)

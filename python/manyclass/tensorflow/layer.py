@@ -12,6 +12,7 @@ from manyclass import serving
 from manyclass._arrays import Array
 from manyclass._scalars import as_flag, as_integer, as_name, as_real
 from manyclass.samplers import LogUniformSampler, Sampler, UniformSampler
+from manyclass.tensorflow._operations import Operation
 from manyclass.tensorflow._tensors import as_tensor, call, unconverted
 from manyclass.tensorflow.full_softmax import full_softmax_loss
 from manyclass.tensorflow.losses import sampled_softmax_loss
@@ -175,15 +176,15 @@ class SampledSoftmax(_Layer):  # type: ignore[misc]
         weights, biases = map(tf.convert_to_tensor, (self.kernel.value, self.bias.value))
 
         rows = as_tensor(inputs, "inputs", (weights.dtype,), 2)
-        as_integer(k, "k")
+        k = as_integer(k, "k")
 
         def function(weights: Array, biases: Array, inputs: Array) -> Any:
             return serving.top_k(weights, biases, inputs, k)
 
         shape = [rows.shape[0], k]
-        values, indices = call(
-            function, [weights, biases, rows], [(rows.dtype, shape), (tf.int64, shape)]
-        )
+        operation = Operation("ManyclassTopK", {"T": rows.dtype, "k": k})
+        results = [(rows.dtype, shape), (tf.int64, shape)]
+        values, indices = call(function, operation, [weights, biases, rows], results)
         return values, indices
 
     def get_config(self) -> dict[str, Any]:

@@ -10,14 +10,16 @@ import tensorflow as tf
 
 from manyclass._arrays import Array
 from manyclass._sampled_arguments import check_sampler
-from manyclass._scalars import as_integer
+from manyclass._scalars import as_flag, as_integer, as_real
 from manyclass.losses import Gradients, sampled_softmax_loss_and_grad
 from manyclass.nce import nce_loss_and_grad
 from manyclass.samplers import LogUniformSampler, Sampler
 from manyclass.tensorflow import _step_rows
 from manyclass.tensorflow._candidates import as_labels, op_seeds
+from manyclass.tensorflow._operations import Operation
 from manyclass.tensorflow._step_rows import StepRows
 from manyclass.tensorflow._tensors import FLOATS, IDS, as_tensor, call, check_dtype, unconverted
+from manyclass.threads import thread_argument
 
 # A loss and its gradients, of arrays.
 LossAndGrad = Callable[..., tuple[Array, Gradients]]
@@ -195,7 +197,7 @@ def _loss(
     partition_strategy: str,
 ) -> tf.Tensor:
     _check(loss, given, options, partition_strategy)
-    rows = _rows(given.labels, *proposal)
+    rows = _rows(given, *proposal)
     tables = _gathered(given, rows.classes, partition_strategy)
     return _differentiable(loss, options)(*tables, given.inputs, *rows[1:])
 
@@ -218,7 +220,7 @@ def _check(
 
 
 def _rows(
-    labels: tf.Tensor,
+    step: _Arguments,
     num_sampled: int,
     num_classes: int,
     values: Any,
@@ -228,12 +230,12 @@ def _rows(
     if values is not None:
         if sampler is not None:
             raise ValueError("sampled_values and sampler are both given; only one may be")
-        return _step_rows.given(_given(values), labels)
+        return _step_rows.given(_given(values), step.labels)
     if sampler is None:
         sampler = LogUniformSampler(num_classes, seed=op_seeds(seed))
     else:
         check_sampler(sampler, num_classes)
-    return _step_rows.drawn(sampler, labels, num_sampled)
+    return _step_rows.drawn(sampler, step.labels, step.inputs, num_sampled)
 
 
 def _given(values: Any) -> tuple[tf.Tensor, ...]:
@@ -276,28 +278,54 @@ def _differentiable(loss: LossAndGrad, options: dict[str, Any]) -> Callable[...,
         return [losses, *_dense(gradients)]
 
     def compute_gradients(grad_loss: Array, *arrays: Array) -> Sequence[Array]:
-        return _dense(loss(*arguments(*arrays), **options, grad_loss=grad_loss)[1])
+        # A sum or a mean over the batch has one factor for all; else there is a second pass.
+        factor = grad_loss[:1].sum()
+        if (grad_loss == factor).all():
+            return [factor * gradient for gradient in arrays[:3]]
+        return _dense(loss(*arguments(*arrays[3:]), **options, grad_loss=grad_loss)[1])
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def differentiable(*tensors: tf.Tensor) -> Any:
+        attributes = _attributes(loss, tensors, **options)
         results = [(tensor.dtype, tensor.shape) for tensor in tensors[:3]]
         losses, *gradients = call(
-            compute, tensors, [(tensors[2].dtype, tensors[2].shape[:1]), *results]
+            compute,
+            Operation("ManyclassSampledLoss", attributes),
+            tensors,
+            [(tensors[2].dtype, tensors[2].shape[:1]), *results],
         )
 
         def gradient(grad_loss: tf.Tensor) -> tuple[Any, ...]:
-            # A sum or a mean over the batch has one factor for all; else there is a second pass.
-            factor = tf.reduce_sum(grad_loss[:1])
-            values = tf.cond(
-                tf.reduce_all(grad_loss == factor),
-                lambda: [factor * value for value in gradients],
-                lambda: call(compute_gradients, [grad_loss, *tensors], results),
-            )
-            return (*values, *[None] * 4)
+            operation = Operation("ManyclassSampledLossGradients", attributes)
+            given = [grad_loss, *gradients, *tensors]
+            return (*call(compute_gradients, operation, given, results), *[None] * 4)
 
         return losses, gradient
 
     return differentiable  # type: ignore[no-any-return]
+
+
+def _attributes(
+    loss: LossAndGrad,
+    tensors: Sequence[tf.Tensor],
+    *,
+    remove_accidental_hits: bool,
+    mask_repeats: bool,
+    log_q_correction: str,
+    num_threads: int | None,
+    label_smoothing: float = 0.0,
+) -> dict[str, Any]:
+    return {
+        "loss": loss.__name__.removesuffix("_and_grad"),
+        "T": tensors[0].dtype,
+        "TrueCount": tensors[5].dtype,
+        "SampledCount": tensors[6].dtype,
+        "remove_accidental_hits": as_flag(remove_accidental_hits, "remove_accidental_hits"),
+        "mask_repeats": as_flag(mask_repeats, "mask_repeats"),
+        "log_q_correction": log_q_correction,
+        "label_smoothing": as_real(label_smoothing, "label_smoothing"),
+        "num_threads": thread_argument(num_threads),
+    }
 
 
 def _dense(gradients: Gradients) -> Sequence[Array]:

@@ -18,7 +18,8 @@ from manyclass._scalars import as_flag, as_integer
 from manyclass._seeds import SeedLike
 from manyclass.candidate_sampling import check_arguments
 from manyclass.samplers import LogUniformSampler, SampledValues, Sampler, UniformSampler
-from manyclass.tensorflow._candidates import as_labels, draw
+from manyclass.tensorflow._candidates import as_labels, draw, sample_results
+from manyclass.tensorflow._operations import Operation
 from manyclass.tensorflow._tensors import call, unconverted
 from manyclass.unigram_samplers import LearnedUnigramSampler
 
@@ -180,9 +181,9 @@ def all_candidate_sampler(
     def function(classes: Array) -> SampledValues:
         return candidate_sampling.all_candidate_sampler(classes, num_true, num_sampled, unique)
 
-    counts = (tf.float32, [num_sampled])
-    results = [(tf.int64, [num_sampled]), (tf.float32, labels.shape.as_list()), counts]
-    return SampledValues(*call(function, [labels], results))
+    operation = Operation("ManyclassAllCandidates", {"num_sampled": num_sampled})
+    results = sample_results(labels, num_sampled)
+    return SampledValues(*call(function, operation, [labels], results))
 
 
 def _checked(
