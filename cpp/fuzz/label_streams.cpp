@@ -1,4 +1,5 @@
-// What only reads labels: frequencies, candidates of a batch, stretches of a stream, hits.
+// What only reads labels: frequencies, candidates of a batch, stretches of a stream, hits, the
+// classes of a step.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -6,6 +7,7 @@
 #include "fuzz_input.hpp"
 #include "manyclass/accidental_hits.hpp"
 #include "manyclass/in_batch.hpp"
+#include "manyclass/step_classes.hpp"
 #include "manyclass/streaming_frequencies.hpp"
 #include "manyclass/vocabulary_walk.hpp"
 #include "views_of_input.hpp"
@@ -96,6 +98,40 @@ void walk(fuzz::Input& input) {
   }
 }
 
+// The classes of a step, or a refusal with nothing written.
+void find_classes(MatrixView<const std::int64_t> labels,
+                  const std::vector<std::int64_t>& candidates) {
+  const std::int64_t num_labels = labels.rows * labels.cols;
+  std::vector<std::int64_t> label_places(static_cast<std::size_t>(num_labels), -7);
+  std::vector<std::int64_t> candidate_places(candidates.size(), -7);
+  Buffer<std::int64_t> classes;
+  const auto unwritten = [](std::int64_t place) { return place == -7; };
+  if (fuzz::refused([&] {
+        classes = find_step_classes(
+            labels, view_of(candidates),
+            {label_places.data(), labels.rows, labels.cols, labels.cols},
+            {candidate_places.data(), static_cast<std::int64_t>(candidate_places.size())});
+      })) {
+    fuzz::require(std::all_of(label_places.begin(), label_places.end(), unwritten) &&
+                      std::all_of(candidate_places.begin(), candidate_places.end(), unwritten),
+                  "places left as they were");
+    return;
+  }
+  for (std::int64_t i = 1; i < classes.size(); ++i) {
+    fuzz::require(classes[i - 1] < classes[i], "each class once, in order");
+  }
+  std::set<std::int64_t> used;
+  const auto check = [&](std::int64_t id, std::int64_t place) {
+    fuzz::require(place >= 0 && place < classes.size() && classes[place] == id, "its own class");
+    used.insert(place);
+  };
+  for (std::int64_t e = 0; e < num_labels; ++e) {
+    check(labels.row(e / labels.cols)[e % labels.cols], label_places[static_cast<std::size_t>(e)]);
+  }
+  for (std::size_t k = 0; k < candidates.size(); ++k) check(candidates[k], candidate_places[k]);
+  fuzz::require(std::ssize(used) == classes.size(), "no class that does not occur");
+}
+
 void find_hits(fuzz::Input& input) {
   const fuzz::ReadLabels labels(input, 8);
   const auto candidates = input.ids(input.below(12), 8);
@@ -118,6 +154,7 @@ void find_hits(fuzz::Input& input) {
   fuzz::require(h == hits.ids.size() && h == hits.indices.size() && h == hits.weights.size(),
                 "no more hits than there are");
   (void)fuzz::refused([&] { check_candidates(matrix, view_of(candidates)); });
+  find_classes(matrix, candidates);
 }
 
 }  // namespace

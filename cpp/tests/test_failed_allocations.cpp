@@ -10,6 +10,7 @@
 #include "manyclass/label_ranks.hpp"
 #include "manyclass/learned_unigram_sampler.hpp"
 #include "manyclass/quantized_top_k.hpp"
+#include "manyclass/step_classes.hpp"
 #include "manyclass/train_step.hpp"
 
 using namespace manyclass;
@@ -118,6 +119,10 @@ TEST_CASE("sampled losses") {
           const auto hits = compute_accidental_hits(
               p.ids(), std::get<SampledValuesView>(given()).sampled_candidates);
           return bytes_of(hits.indices) + bytes_of(hits.ids) + bytes_of(hits.weights);
+        }));
+  check("classes of a step", with_problem([](Problem& p) {
+          static std::vector<std::int64_t> places(p.labels.size());
+          return bytes_of(find_step_classes(p.ids(), {}, {places.data(), batch, 2, 2}, {}));
         }));
 }
 

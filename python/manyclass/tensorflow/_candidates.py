@@ -11,7 +11,7 @@ from manyclass._arrays import Array
 from manyclass._scalars import as_integer
 from manyclass._seeds import SeedLike
 from manyclass.samplers import SampledValues, Sampler
-from manyclass.tensorflow._operations import Operation, Results, drawing_from
+from manyclass.tensorflow._operations import Operation, Results
 from manyclass.tensorflow._tensors import IDS, as_tensor, call
 
 
@@ -42,7 +42,7 @@ def sample(sampler: Sampler, labels: tf.Tensor, num_sampled: int, unique: bool) 
     def function(true_classes: Array) -> Sequence[Array]:
         return sampler.sample(true_classes, num_sampled, unique=unique)
 
-    attributes = drawing_from(sampler) | {"num_sampled": num_sampled, "unique": unique}
+    attributes = {"sampler": sampler, "num_sampled": num_sampled, "unique": unique}
     operation = Operation("ManyclassSample", attributes)
     results = sample_results(labels, num_sampled)
     return SampledValues(*call(function, operation, [labels], results))

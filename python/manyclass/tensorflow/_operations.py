@@ -1,11 +1,13 @@
-"""Operations of ours in TensorFlow's graphs: nodes that the core computes, without Python."""
+"""Operations of ours in TensorFlow's graphs: nodes that the core computes, without Python.
+
+They are registered when this is imported, so that graphs that were saved find them.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -27,34 +29,49 @@ TYPES = (
 )
 
 
+# A sampler that a node draws from lives as long as the process.
+Attribute: TypeAlias = bool | int | float | str | tf.DType | Sampler
+
+
 class Operation(NamedTuple):
-    """What a node computes; the attributes of its inputs' dtypes are among the others."""
+    """What a node computes; the dtypes of its inputs are among the attributes."""
 
     type: str
-    attributes: Mapping[str, bool | int | float | str | tf.DType]
+    attributes: Mapping[str, Attribute]
 
 
 def node(operation: Operation, tensors: Sequence[tf.Tensor], results: Results) -> list[tf.Tensor]:
     """Add a node to the graph; its results have the dtypes and shapes that are told."""
-    _register()
     added = tf.compat.v1.get_default_graph().create_op(
         operation.type,
         list(tensors),
         [dtype for dtype, _ in results],
-        attrs={name: _attribute(value) for name, value in operation.attributes.items()},
+        attrs=dict(_attributes(operation)),
     )
     for output, (_, shape) in zip(added.outputs, results, strict=True):
         output.set_shape(shape)
     return list(added.outputs)
 
 
-def drawing_from(sampler: Sampler) -> dict[str, int]:
-    """Return the attributes that stand for a sampler; from now on it lives as the process does."""
-    number, process = _core.graph_sampler(sampler._core)
-    return {"sampler": number, "process": process}
+def _attributes(operation: Operation) -> Iterator[tuple[str, Any]]:
+    for name, value in operation.attributes.items():
+        if isinstance(value, Sampler):
+            number, process = _core.graph_sampler(value._core)
+            yield name, tf.compat.v1.AttrValue(i=number)
+            yield "process", tf.compat.v1.AttrValue(i=process)
+        elif isinstance(value, tf.DType):
+            yield name, tf.compat.v1.AttrValue(type=value.as_datatype_enum)
+        elif isinstance(value, bool):
+            yield name, tf.compat.v1.AttrValue(b=value)
+        elif isinstance(value, int):
+            yield name, tf.compat.v1.AttrValue(i=value)
+        elif isinstance(value, str):
+            yield name, tf.compat.v1.AttrValue(s=value.encode())
+        else:  # an attribute "float" has the precision of float32
+            tensor = tf.make_tensor_proto(value, tf.float64)
+            yield name, tf.compat.v1.AttrValue(tensor=tensor)
 
 
-@functools.cache
 def _register() -> None:
     # The library that TensorFlow has loaded: it has the C interface.
     directory = Path(tf.sysconfig.get_lib())
@@ -66,14 +83,4 @@ def _register() -> None:
         tf.no_gradient(operation)  # the losses bring theirs
 
 
-def _attribute(value: bool | int | float | str | tf.DType) -> Any:
-    if isinstance(value, tf.DType):
-        return tf.compat.v1.AttrValue(type=value.as_datatype_enum)
-    if isinstance(value, bool):
-        return tf.compat.v1.AttrValue(b=value)
-    if isinstance(value, int):
-        return tf.compat.v1.AttrValue(i=value)
-    if isinstance(value, str):
-        return tf.compat.v1.AttrValue(s=value.encode())
-    # An attribute "float" has the precision of float32.
-    return tf.compat.v1.AttrValue(tensor=tf.make_tensor_proto(value, tf.float64))
+_register()

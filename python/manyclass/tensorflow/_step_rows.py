@@ -13,7 +13,7 @@ import tensorflow as tf
 from manyclass import _core
 from manyclass._arrays import Array
 from manyclass.samplers import Sampler
-from manyclass.tensorflow._operations import Operation, Results, drawing_from
+from manyclass.tensorflow._operations import Operation, Results
 from manyclass.tensorflow._tensors import call
 
 
@@ -37,7 +37,7 @@ def drawn(sampler: Sampler, labels: tf.Tensor, inputs: tf.Tensor, num_sampled: i
         candidates, *counts = sampler.sample(labels, num_sampled)
         return *_core.step_classes(labels, candidates), *counts
 
-    attributes = drawing_from(sampler) | {"num_sampled": num_sampled, "T": inputs.dtype}
+    attributes = {"sampler": sampler, "num_sampled": num_sampled, "T": inputs.dtype}
     operation = Operation("ManyclassDrawnStep", attributes)
     shape = labels.shape.as_list()
     counts = [(tf.float32, shape), (tf.float32, [num_sampled])]
