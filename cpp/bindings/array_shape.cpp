@@ -7,7 +7,8 @@ namespace manyclass::bindings {
 std::string text_of(const ArrayShape& shape) {
   std::string text = "[";
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    text += (axis == 0 ? "" : ", ") + std::to_string(shape[axis]);
+    if (axis > 0) text += ", ";
+    text += std::to_string(shape[axis]);
   }
   return text + "]";
 }

@@ -48,8 +48,8 @@ Sampler& sampler_of(const GraphSampler& known_as) {
   if (known_as.process != all.process || known_as.number < 0 ||
       known_as.number >= std::ssize(all.samplers)) {
     throw std::invalid_argument(
-        "this graph draws candidates by a sampler of the process that made it; make the graph in "
-        "this process, or one that is given candidates (sampled_values)");
+        "this graph or compiled function draws candidates by a sampler of the process that made "
+        "it; make it in this process, or one that is given candidates (sampled_values)");
   }
   return *all.samplers[static_cast<std::size_t>(known_as.number)];
 }

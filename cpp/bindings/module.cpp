@@ -26,4 +26,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_top_k(module);
   bind_quantized_top_k(module);
   bind_tensorflow(module);
+  bind_xla(module);
 }

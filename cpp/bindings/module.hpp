@@ -28,5 +28,6 @@ void bind_top_k(pybind11::module_& module);
 void bind_train_step(pybind11::module_& module);
 void bind_vocabulary_file(pybind11::module_& module);
 void bind_vocabulary_walk(pybind11::module_& module);
+void bind_xla(pybind11::module_& module);
 
 }  // namespace manyclass::bindings

@@ -7,6 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
+
+#include "foreign_call.hpp"
 
 namespace manyclass::bindings::tensorflow {
 
@@ -21,9 +24,6 @@ struct TF_Tensor;
 
 /// TF_DataType.
 enum class DataType : int { float32 = 1, float64 = 2, int64 = 9 };
-
-/// TF_Code.
-enum class Code : int { ok = 0, unknown = 2, invalid_argument = 3, resource_exhausted = 8 };
 
 using ShapeFunction = void (*)(TF_ShapeInferenceContext*, TF_Status*);
 using CreateFunction = void* (*)(TF_OpKernelConstruction*);

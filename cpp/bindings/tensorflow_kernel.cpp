@@ -1,5 +1,7 @@
 #include "tensorflow_kernel.hpp"
 
+#include <stdexcept>
+
 namespace manyclass::bindings::tensorflow {
 
 void Status::check() const {

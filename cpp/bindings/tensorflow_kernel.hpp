@@ -1,16 +1,12 @@
 // What all operations of TensorFlow's graphs share: attributes, tensors, errors.
 #pragma once
 
-#include <cfenv>
 #include <cstdint>
-#include <exception>
-#include <new>
-#include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "dense_array.hpp"
+#include "foreign_call.hpp"
 #include "manyclass/buffer.hpp"
 #include "tensorflow_c_api.hpp"
 
@@ -31,12 +27,6 @@ class Status {
 
  private:
   TF_Status* status_;
-};
-
-/// An error that TensorFlow told, with its code.
-struct Failure : std::runtime_error {
-  Failure(Code given, const char* message) : std::runtime_error(message), code(given) {}
-  Code code;
 };
 
 /// The attributes of a node.
@@ -114,41 +104,14 @@ struct Operation {
 void register_operation(const Operation& operation, CreateFunction create, ComputeFunction compute,
                         DeleteFunction destroy);
 
-/// TensorFlow's threads take subnormal numbers for zero, the core's do not: while this lives, a
-/// thread computes as the core's do, so that results are the same in all of them.
-class CoreArithmetic {
- public:
-  CoreArithmetic() {
-    std::fegetenv(&before_);
-    std::fesetenv(FE_DFL_ENV);
-  }
-  ~CoreArithmetic() { std::fesetenv(&before_); }
-  CoreArithmetic(const CoreArithmetic&) = delete;
-  CoreArithmetic& operator=(const CoreArithmetic&) = delete;
-
- private:
-  std::fenv_t before_;
-};
-
-/// Calls `body`; hands what it throws to `fail` as a status: nothing may be thrown through C.
+/// Calls `body`; hands what it throws to `fail` as a status.
 template <class Body, class Fail>
-void guard(Body body, Fail fail) noexcept {
-  const auto fail_with = [&](Code code, const char* message) {
+void guard_with_status(Body body, Fail fail) noexcept {
+  guard(body, [&](Code code, const char* message) {
     Status status;
     status.set(code, message);
     fail(status.get());
-  };
-  try {
-    body();
-  } catch (const Failure& failure) {
-    fail_with(failure.code, failure.what());
-  } catch (const std::bad_alloc&) {
-    fail_with(Code::resource_exhausted, "manyclass has not got the memory that it needs");
-  } catch (const std::logic_error& error) {  // std::invalid_argument and its like
-    fail_with(Code::invalid_argument, error.what());
-  } catch (const std::exception& error) {
-    fail_with(Code::unknown, error.what());
-  }
+  });
 }
 
 /// Registers `Kernel`: made of a node's `Attributes`, with `compute(Run&) const`, which several
@@ -159,14 +122,14 @@ void register_kernel() {
       Kernel::operation(),
       [](TF_OpKernelConstruction* construction) -> void* {
         Kernel* kernel = nullptr;
-        guard([&] { kernel = new Kernel(Attributes(construction)); },
-              [&](TF_Status* status) {
-                api().TF_OpKernelConstruction_Failure(construction, status);
-              });
+        guard_with_status([&] { kernel = new Kernel(Attributes(construction)); },
+                          [&](TF_Status* status) {
+                            api().TF_OpKernelConstruction_Failure(construction, status);
+                          });
         return kernel;
       },
       [](void* kernel, TF_OpKernelContext* context) {
-        guard(
+        guard_with_status(
             [&] {
               const CoreArithmetic arithmetic;
               Run run(context);

@@ -1,6 +1,6 @@
 """What a user of JAX passes: dtypes, devices and ranks, looked at while a function is traced.
 
-Values, and whether shapes go together, are checked by the NumPy functions when the function runs.
+Values, and whether shapes go together, are checked by the core when the function runs.
 """
 
 from __future__ import annotations
@@ -137,26 +137,3 @@ def read_seed(seed: Any) -> jax.Array | Array:
             "under jit, what is drawn must be a function of the arguments"
         )
     return np.array(resolve_seed(seed), np.uint32)
-
-
-def seed_of(words: Array) -> tuple[int, int]:
-    """Return the pair of seeds that the words of a key stand for."""
-    numbers = words.tolist()
-    if len(numbers) == 2:
-        return numbers[0], numbers[1]
-    return numbers[0] << 32 | numbers[1], numbers[2] << 32 | numbers[3]
-
-
-def labels_of(ids: Array, row_splits: Array | None) -> Array | RaggedLabels:
-    """Return labels as the NumPy functions take them: int64, which JAX has only on demand."""
-    wide = ids.astype(np.int64, copy=False)
-    if row_splits is None:
-        return wide
-    return RaggedLabels(wide, row_splits.astype(np.int64, copy=False))
-
-
-def biases_of(biases: Array | None, weights: Array) -> Array:
-    """Return biases; where there are none, one zero that stands for all of them."""
-    if biases is not None:
-        return biases
-    return np.broadcast_to(np.zeros(1, weights.dtype), weights.shape[:1])

@@ -1,27 +1,30 @@
-"""A step of a sampled loss: what XLA knows of it, and what the host does."""
+"""A step of a sampled loss, as XLA calls the core for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from manyclass._arrays import Array
-from manyclass.jax._arguments import biases_of, labels_of, seed_of
 from manyclass.jax._foreign_function import Result, call
-from manyclass.losses import sampled_softmax_loss, sampled_softmax_loss_and_grad
-from manyclass.nce import nce_loss, nce_loss_and_grad
+from manyclass.losses import sampled_softmax_loss
+from manyclass.nce import nce_loss
 from manyclass.samplers import Sampler
+from manyclass.threads import thread_argument
 
-_FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    "sampled_softmax_loss": (sampled_softmax_loss, sampled_softmax_loss_and_grad),
-    "nce_loss": (nce_loss, nce_loss_and_grad),
+_LOSSES: dict[str, Callable[..., Any]] = {
+    "sampled_softmax_loss": sampled_softmax_loss,
+    "nce_loss": nce_loss,
 }
+_OPTIONAL = ("biases", "row_splits", "label_weights")
+
+# Of weights, biases, inputs and label_weights; None of what is not there.
+Dtypes: TypeAlias = tuple[str, str | None, str, str | None]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Step:
 
 
 class Arrays(NamedTuple):
-    """The arrays of a step, in the order in which the host gets them."""
+    """The arrays of a step, in the order in which the core gets them."""
 
     weights: jax.Array
     biases: jax.Array | None
@@ -53,11 +56,17 @@ class Arrays(NamedTuple):
 
 
 @cache
-def check_options(step: Step) -> None:
-    """Refuse bad options with the loss of no examples, as the NumPy function does."""
-    _FUNCTIONS[step.loss][0](
-        *(np.zeros((1, 1)), np.zeros(1), np.zeros((0, step.num_true), np.int64), np.zeros((0, 1))),
+def check_options(step: Step, dtypes: Dtypes) -> None:
+    """Refuse bad options and dtypes with the loss of no examples, as the NumPy function does."""
+    weights, biases, inputs, label_weights = dtypes
+    weighted = {}
+    if label_weights is not None:
+        weighted["label_weights"] = np.zeros((0, step.num_true), label_weights)
+    _LOSSES[step.loss](
+        *(np.zeros((1, 1), weights), np.zeros(1, biases or weights)),
+        *(np.zeros((0, step.num_true), np.int64), np.zeros((0, 1), inputs)),
         *(0, 1, step.num_true, (np.zeros(0, np.int64), np.zeros((0, 1)), np.zeros(0))),
+        **weighted,
         **dict(step.options),
     )
 
@@ -65,7 +74,8 @@ def check_options(step: Step) -> None:
 def loss_of(step: Step, arrays: Arrays) -> jax.Array:
     """Compute the loss of each example."""
     results = [Result(arrays.inputs.shape[:1], arrays.inputs.dtype)]
-    return call(_loss, step, results, arrays)[0]
+    attributes = _attributes(step, arrays)
+    return call("sampled_loss", attributes, results, arrays._asdict(), _OPTIONAL)[0]
 
 
 def loss_and_rows(
@@ -83,47 +93,26 @@ def loss_and_rows(
         Result((size,), dtype),
         Result(arrays.inputs.shape, dtype),
     ]
-    loss, indices, rows, offsets, inputs = call(_loss_and_rows, step, results, (*arrays, grad_loss))
+    loss, indices, rows, offsets, inputs = call(
+        "sampled_loss_and_rows",
+        _attributes(step, arrays),
+        results,
+        arrays._asdict() | {"grad_loss": grad_loss},
+        (*_OPTIONAL, "grad_loss"),
+    )
     return loss, indices, rows, offsets, inputs
 
 
-def _loss(step: Step, given: list[Any], results: list[Array]) -> None:
-    results[0][...] = _FUNCTIONS[step.loss][0](**_arguments(step, given))
-
-
-def _loss_and_rows(step: Step, given: list[Any], results: list[Array]) -> None:
-    *arrays, grad_loss = given
-    arguments = _arguments(step, arrays)
-    loss, gradients = _FUNCTIONS[step.loss][1](**arguments, grad_loss=grad_loss)
-    losses, indices, rows, offsets, inputs = results
-    touched = gradients.weights.indices
-    n = len(touched)
-    losses[...] = loss
-    indices[:n], indices[n:] = touched, len(arguments["weights"])
-    rows[:n], rows[n:] = gradients.weights.values, 0.0
-    offsets[:n], offsets[n:] = gradients.biases.values, 0.0
-    inputs[...] = gradients.inputs
-
-
-def _arguments(step: Step, given: list[Any]) -> dict[str, Any]:
-    """Return the arguments of the NumPy function."""
-    weights, biases, inputs, labels, row_splits, label_weights, words, *sampled = given
-    proposal: dict[str, Any]
-    if words is None:
-        candidates, true_counts, counts = sampled
-        ids = candidates.astype(np.int64, copy=False)
-        proposal = {"sampled_values": (ids, true_counts, counts)}
-    else:
-        proposal = {"seed": seed_of(words), "sampler": step.sampler}
+def _attributes(step: Step, arrays: Arrays) -> dict[str, Any]:
+    options = dict(step.options)
     return {
-        "weights": weights,
-        "biases": biases_of(biases, weights),
-        "labels": labels_of(labels, row_splits),
-        "inputs": inputs,
+        "label_smoothing": 0.0,
+        **options,
+        "num_threads": thread_argument(options["num_threads"]),
+        "loss": step.loss,
         "num_sampled": step.num_sampled,
         "num_classes": step.num_classes,
-        "num_true": step.num_true,
-        "label_weights": label_weights,
-        **proposal,
-        **dict(step.options),
+        "draws": arrays.seed is not None,
+        "has_sampler": step.sampler is not None,
+        "sampler": step.sampler,
     }

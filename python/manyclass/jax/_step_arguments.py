@@ -66,7 +66,16 @@ def read_step(
         *sampled,
     )
     step = Step(loss, size, classes, num_true, sampler, tuple(sorted(options.items())))
-    check_options(step)
+    weighted = arrays.label_weights
+    check_options(
+        step,
+        (
+            str(table.dtype),
+            None if arrays.biases is None else str(arrays.biases.dtype),
+            str(examples.dtype),
+            None if weighted is None else str(weighted.dtype),
+        ),
+    )
     return step, arrays
 
 

@@ -6,22 +6,22 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from manyclass import full_softmax as numpy_loss
-from manyclass._arrays import Array
-from manyclass._scalars import as_integer, as_real
-from manyclass.full_softmax_gradient import full_softmax_loss_and_grad
-from manyclass.jax._arguments import FLOATS, as_jax, biases_of, check_batch, labels_of, read_labels
+from manyclass._scalars import as_real
+from manyclass.jax._arguments import FLOATS, as_jax, check_batch, read_labels
 from manyclass.jax._foreign_function import Result, call
-from manyclass.losses import Gradients
 from manyclass.ragged_labels import RaggedLabels
 from manyclass.threads import thread_argument
 
 
 class _Options(NamedTuple):
-    num_true: int
     label_smoothing: float
-    num_threads: int | None
+    num_threads: int
+
+
+_OPTIONAL = ("biases", "row_splits", "label_weights")
 
 
 def full_softmax_loss(
@@ -46,12 +46,7 @@ def full_softmax_loss(
     array, shape [batch]
         In the dtype of inputs.
     """
-    options = _Options(
-        as_integer(num_true, "num_true"),
-        as_real(label_smoothing, "label_smoothing"),
-        num_threads,
-    )
-    thread_argument(num_threads)
+    options = _Options(as_real(label_smoothing, "label_smoothing"), thread_argument(num_threads))
     tables = (
         as_jax(weights, "weights", FLOATS, 2),
         None if biases is None else as_jax(biases, "biases", FLOATS, 1),
@@ -62,8 +57,22 @@ def full_softmax_loss(
         weighted = as_jax(label_weights, "label_weights", FLOATS, 1, 2)
     ids = read_labels(labels, num_true)
     check_batch(*ids, tables[2])
+    _check(tables, weighted, options)
     loss: jax.Array = _loss(options, tables, (*ids, weighted))
     return loss
+
+
+def _check(tables: tuple[Any, ...], label_weights: Any, options: _Options) -> None:
+    """Refuse what the NumPy function does, by the loss of no examples."""
+    weights, biases, inputs = tables
+    numpy_loss.full_softmax_loss(
+        np.zeros((1, 1), weights.dtype),
+        np.zeros(1, weights.dtype if biases is None else biases.dtype),
+        np.zeros((0, 1), np.int64),
+        np.zeros((0, 1), inputs.dtype),
+        label_weights=None if label_weights is None else np.zeros((0, 1), label_weights.dtype),
+        label_smoothing=options.label_smoothing,
+    )
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -72,7 +81,8 @@ def _differentiable_loss(
 ) -> jax.Array:
     inputs = tables[2]
     results = [Result(inputs.shape[:1], inputs.dtype)]
-    return call(_compute, options, results, (*tables, *targets))[0]
+    arguments = _arguments(*tables, *targets)
+    return call("full_softmax_loss", options._asdict(), results, arguments, _OPTIONAL)[0]
 
 
 def _forward(
@@ -90,8 +100,9 @@ def _backward(
         Result(weights.shape[:1], weights.dtype),
         Result(inputs.shape, inputs.dtype),
     ]
+    arguments = _arguments(*arrays) | {"grad_loss": grad_loss}
     grad_weights, grad_biases, grad_inputs = call(
-        _compute_gradients, options, results, (*arrays, grad_loss)
+        "full_softmax_gradients", options._asdict(), results, arguments, _OPTIONAL
     )
     return (grad_weights, None if biases is None else grad_biases, grad_inputs), (None,) * 3
 
@@ -100,23 +111,7 @@ _differentiable_loss.defvjp(_forward, _backward)
 _loss = jax.jit(_differentiable_loss, static_argnums=0)
 
 
-def _compute(options: _Options, given: list[Any], results: list[Array]) -> None:
-    arguments, named = _arguments(options, given)
-    results[0][...] = numpy_loss.full_softmax_loss(*arguments, **named)
-
-
-def _compute_gradients(options: _Options, given: list[Any], results: list[Array]) -> None:
-    *arrays, grad_loss = given
-    arguments, named = _arguments(options, arrays)
-    full_softmax_loss_and_grad(*arguments, **named, grad_loss=grad_loss, out=Gradients(*results))
-
-
-def _arguments(options: _Options, given: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of the NumPy functions."""
-    weights, biases, inputs, labels, row_splits, label_weights = given
-    targets = labels_of(labels, row_splits)
-    return (weights, biases_of(biases, weights), targets, inputs, options.num_true), {
-        "label_weights": label_weights,
-        "label_smoothing": options.label_smoothing,
-        "num_threads": options.num_threads,
-    }
+def _arguments(*arrays: Any) -> dict[str, Any]:
+    """Return the arrays by name, in the order in which the core gets them."""
+    names = ("weights", "biases", "inputs", "labels", "row_splits", "label_weights")
+    return dict(zip(names, arrays, strict=True))

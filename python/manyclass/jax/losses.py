@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from manyclass._scalars import as_real
-from manyclass.jax._arguments import FLOATS, as_jax
+from manyclass.jax._arguments import as_jax
 from manyclass.jax._sampled_step import Arrays, Step, loss_and_rows, loss_of
 from manyclass.jax._step_arguments import read_step
 from manyclass.jax.rows import Rows, apply_rows
@@ -290,6 +290,8 @@ _loss_and_rows = jax.jit(loss_and_rows, static_argnums=0)
 
 
 def _loss_and_grad(step: Step, arrays: Arrays, grad_loss: Any) -> tuple[jax.Array, Gradients]:
-    upstream = None if grad_loss is None else as_jax(grad_loss, "grad_loss", FLOATS, 1)
+    upstream = None
+    if grad_loss is not None:
+        upstream = as_jax(grad_loss, "grad_loss", (str(arrays.inputs.dtype),), 1)
     loss, indices, rows, offsets, grad_inputs = _loss_and_rows(step, arrays, upstream)
     return loss, Gradients(Rows(indices, rows), Rows(indices, offsets), grad_inputs)
