@@ -347,3 +347,29 @@ time.sleep(0.3)
 """
     done = run_child(code)
     assert done.returncode == 0, done.stderr
+
+
+def test_missing_memory_is_an_error_of_the_node() -> None:
+    code = """
+import resource
+import tensorflow as tf, manyclass.tensorflow as mt
+
+def draw(size):
+    labels = tf.zeros([4, 1], tf.int64)
+    return tf.function(lambda: mt.uniform_candidate_sampler(labels, 1, size, False, 100)[0])
+
+few, many = draw(10), draw(2**30)
+few()
+in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**30, -1))
+try:
+    many()
+except tf.errors.ResourceExhaustedError as error:
+    print(error.message)
+print(len(few()))
+"""
+    done = run_child(code)
+    assert done.returncode == 0, done.stderr
+    message, *_, size = done.stdout.splitlines()
+    assert "manyclass has not got the memory that it needs" in message
+    assert size == "10"
