@@ -1,3 +1,4 @@
+#include "foreign_call.hpp"
 #include "manyclass/threads.hpp"
 #include "module.hpp"
 
@@ -10,6 +11,7 @@ namespace {
 // Lets Ctrl-C and other signals stop long work. Only Python's main thread runs signal handlers;
 // elsewhere this does nothing.
 void check_signals() {
+  if (WithoutPython::in_force()) return;
   const py::gil_scoped_acquire gil;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }

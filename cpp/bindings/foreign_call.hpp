@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 namespace manyclass::bindings {
 
@@ -38,9 +39,26 @@ class CoreArithmetic {
   std::fenv_t before_;
 };
 
+/// While this lives, a thread must not ask Python about signals: it may be one that Python does not
+/// know, while Python waits for it or ends.
+class WithoutPython {
+ public:
+  WithoutPython() : before_(std::exchange(in_force_, true)) {}
+  ~WithoutPython() { in_force_ = before_; }
+  WithoutPython(const WithoutPython&) = delete;
+  WithoutPython& operator=(const WithoutPython&) = delete;
+
+  static bool in_force() { return in_force_; }
+
+ private:
+  static inline thread_local bool in_force_ = false;
+  bool before_;
+};
+
 /// Calls `body`; of what it throws, calls `fail(code, message)`.
 template <class Body, class Fail>
 void guard(Body body, Fail fail) noexcept {
+  const WithoutPython alone;
   try {
     body();
   } catch (const Failure& failure) {
