@@ -2,8 +2,8 @@
 
 1. The overhead of a call: 8 × 16 × 16 and 1,000 classes, where there is next to nothing to compute;
    the loss alone, and with gradients. "the framework's own" is its part: PyTorch's function of
-   autograd that does nothing, with gradients of the same kind; an empty `tf.function`; an empty
-   function of `jax.jit`.
+   autograd that does nothing, with gradients of the same kind; a `tf.function` that returns
+   gradients of the same kind; an empty function of `jax.jit`.
 2. The same at 256 × 1024 × 128: the share of the NumPy path's speed.
 3. PyTorch: a training step of that size, Adagrad's update included, beside PyTorch's by hand
    (`peers.torch_training`).
@@ -165,6 +165,8 @@ def report(name: str, small: Timings, large: Timings, training: Timings) -> None
             1e6 * (t[f"{name}, {what}"].median - t[f"NumPy, {what}"].median) for t in (small, large)
         ]
         print(f"| added, {what} | {added[0]:.1f} | {added[1]:.1f} |")
+    own = [1e6 * t[f"{name}, the framework's own"].median for t in (small, large)]
+    print(f"| of which ours, with gradients | {added[0] - own[0]:.1f} | {added[1] - own[1]:.1f} |")
     share = large["NumPy, with gradients"].median / large[f"{name}, with gradients"].median
     print(f"\nOf the NumPy path's speed with gradients, {LARGE}: {share:.0%}\n")
     if not training:
