@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from ml_dtypes import bfloat16
 
 import manyclass as mc
 
@@ -84,6 +85,20 @@ def train(num_threads: int, layer: mc.SampledSoftmax | None = None, steps: int =
     return bytes_of(results) + state_of(layer)
 
 
+def train_bfloat16(num_threads: int) -> bytes:
+    layer = mc.SampledSoftmax(
+        NUM_CLASSES,
+        DIM,
+        num_sampled=NUM_SAMPLED,
+        weights=WEIGHTS.astype(bfloat16),
+        biases=BIASES.copy(),
+        sampler=mc.LogUniformSampler(NUM_CLASSES, seed=3),
+        optimizer=mc.Adam(0.1, seed=5),
+        compute_dtype="bfloat16",
+    )
+    return train(num_threads, layer)
+
+
 def sample(name: str) -> bytes:
     sampler = SAMPLERS[name]()
     drawn = [sampler.sample(LABELS, NUM_SAMPLED), sampler.draw(5000)]
@@ -153,6 +168,7 @@ CALLS: dict[str, Callable[[int], bytes]] = {
     "top_k": best,
     "QuantizedTopK": best_quantized,
     "train_step": train,
+    "train_step of bfloat16": train_bfloat16,
     "a layer that all read": read_shared_layer,
     "a table that is built and updated": lambda _: build_and_update(),
     "in-batch candidates": lambda _: learn_in_batch(),
