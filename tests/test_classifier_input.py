@@ -70,6 +70,7 @@ def test_features_must_be_finite(bad: float, container: Any) -> None:
         (np.full(30, -1.0), "[Nn]egative"),
         (np.full(30, np.nan), "NaN"),
         (np.zeros(30), "zero"),
+        (np.full(30, 1e31), r"at most 1e\+30"),
         (np.ones(29), "30"),
         (np.ones((30, 1)), "1D"),
     ],
