@@ -53,6 +53,21 @@ CASES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ValueError,
         "labels must have shape [batch, num_true] = [8, 2], got [8, 1]",
     ),
+    "biases of other rows": (
+        {"biases": tf.zeros(39)},
+        ValueError,
+        "biases has 39 entries, weights has 40 rows",
+    ),
+    "labels of another batch": (
+        {"labels": tf.zeros((7, 1), tf.int64)},
+        ValueError,
+        "labels has 7 rows, inputs has 8",
+    ),
+    "a shard of rank 1": (
+        {"weights": [tf.zeros((20, 7)), tf.zeros(20)]},
+        ValueError,
+        "weights has shape [20]; it must have rank 2",
+    ),
     "num_classes": ({"num_classes": 41}, ValueError, "at most the 40 rows of weights"),
     "num_sampled": ({"num_sampled": 1.5}, TypeError, "num_sampled is 1.5; it must be an integer"),
     "both": (
