@@ -17,7 +17,7 @@ std::vector<T> vector_of(const py::array& array, const Name& name) {
   return result;
 }
 
-void update(StreamingFrequencies& frequencies, const py::array& labels) {
+void count_labels(StreamingFrequencies& frequencies, const py::array& labels) {
   const auto view = read_matrix<std::int64_t>(labels, "labels", labels_shape);
   const py::gil_scoped_release release;
   frequencies.update(view);
@@ -78,7 +78,7 @@ void bind_in_batch(py::module_& module) {
       .def_property_readonly("num_classes", &StreamingFrequencies::num_classes)
       .def_property_readonly("half_life", &StreamingFrequencies::half_life)
       .def_property_readonly("num_labels", &StreamingFrequencies::num_labels)
-      .def("update", &update, py::arg("labels"))
+      .def("update", &count_labels, py::arg("labels"))
       .def("probability", &probability, py::arg("ids"))
       .def("state", &state)
       .def("set_state", &set_state, py::arg("counts"), py::arg("seen_at"), py::arg("total"),

@@ -49,7 +49,7 @@ class Loss : private FullSoftmax {
 };
 
 // The gradients of the sum with factors `grad_loss`.
-class Gradients : private FullSoftmax {
+class FullSoftmaxGradients : private FullSoftmax {
  public:
   static Operation operation() {
     return {"ManyclassFullSoftmaxGradients",
@@ -110,7 +110,7 @@ class BestClasses {
 
 void register_full_softmax() {
   register_kernel<Loss>();
-  register_kernel<Gradients>();
+  register_kernel<FullSoftmaxGradients>();
   register_kernel<BestClasses>();
 }
 
