@@ -32,11 +32,20 @@ inline const KernelTable<double>& reference() {
   return reference_double;
 }
 
+// Not at the null pointer even if there are none: kernels move along their operands.
+template <class T>
+std::vector<T> zeros(std::size_t size) {
+  std::vector<T> values;
+  values.reserve(size + 1);
+  values.resize(size);
+  return values;
+}
+
 // Small integers: products and sums are exact, so that every order gives the same bits.
 template <class T>
 std::vector<T> integers(std::size_t size, unsigned seed) {
   std::mt19937 random(seed);
-  std::vector<T> values(size);
+  auto values = zeros<T>(size);
   for (T& value : values) value = static_cast<T>(int(random() % 9) - 4);
   return values;
 }
@@ -45,7 +54,7 @@ template <class T>
 std::vector<T> reals(std::size_t size, double low, double high, unsigned seed) {
   std::mt19937 random(seed);
   std::uniform_real_distribution<double> uniform(low, high);
-  std::vector<T> values(size);
+  auto values = zeros<T>(size);
   for (T& value : values) value = static_cast<T>(uniform(random));
   return values;
 }

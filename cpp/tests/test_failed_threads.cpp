@@ -16,9 +16,6 @@
 
 using namespace manyclass;
 
-#if !defined(__SANITIZE_THREAD__) && \
-    !defined(__SANITIZE_ADDRESS__)  // which have such a function, too
-
 namespace {
 
 std::atomic<int> threads_to_give{std::numeric_limits<int>::max()};
@@ -100,5 +97,3 @@ TEST_CASE("fork: tasks that run out of memory in every thread") {
     return every_index_once();
   }));
 }
-
-#endif

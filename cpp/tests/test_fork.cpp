@@ -17,8 +17,6 @@
 
 using namespace manyclass;
 
-#if !defined(__SANITIZE_THREAD__)  // which does not support threads after a fork
-
 namespace {
 
 // Whether a loop on `threads` threads calls every index once.
@@ -110,8 +108,6 @@ TEST_CASE("fork: locks are free in the child, and what they guard is whole") {
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // whose allocator may stay locked in a child
-
 TEST_CASE("fork: a child goes on with a sampler that another thread was drawing from") {
   LearnedUnigramSampler sampler(1000, {1, 2});
   const std::vector<std::int64_t> labels(64, 7);
@@ -126,7 +122,3 @@ TEST_CASE("fork: a child goes on with a sampler that another thread was drawing 
     }));
   }
 }
-
-#endif
-
-#endif
